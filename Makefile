@@ -1,0 +1,34 @@
+# Every command of this project. `make` alone lists them.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+PROTOS := $(wildcard protos/*.proto)
+
+help:
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Every day
+setup: .venv/ready protos ## Make the environment: .venv from the lock, code from the protos
+
+.venv/ready: requirements.lock
+	@test -x $(PY) || python3 -m venv .venv
+	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@.venv/bin/uv pip sync --quiet --system-certs --python $(PY) --require-hashes requirements.lock
+	@touch $@
+
+protos: protos/.ready ## Compile the protos, if they changed
+
+protos/.ready: $(PROTOS) .venv/ready
+	@PATH=.venv/bin:$$PATH $(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --mypy_grpc_out=. --grpc_python_out=. \
+		--include_source_info --include_imports --descriptor_set_out=protos/descriptors.binpb $(PROTOS)
+	@touch $@
+
+fmt: .venv/ready ## Format and fix
+	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
+
+##@ Dependencies
+lock: .venv/ready ## Pin every dependency again, with hashes
+	@.venv/bin/uv pip compile --quiet --system-certs --group pyproject.toml:dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
+
+.PHONY: help setup protos fmt lock
