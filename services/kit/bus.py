@@ -1,0 +1,77 @@
+"""NATS JetStream: the transport between contexts. The record is PostgreSQL's; a lost stream is refilled."""
+
+import asyncio
+import re
+from datetime import timedelta
+from functools import cache
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError
+
+from services.kit.log import log
+
+STREAM = "CONVO"
+KEPT = timedelta(days=7)
+REMEMBERED_IDS = timedelta(minutes=2)
+
+
+@cache
+def subject(full_name: str) -> str:
+    """`convo.messaging.v1.MessageReceived` -> `convo.messaging.message_received`."""
+    _, place, _, name = full_name.split(".")
+    return f"convo.{place}.{re.sub(r'(?<!^)(?=[A-Z])', '_', name).lower()}"
+
+
+class Bus:
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self.name = name
+        self.client = Client()
+
+    @property
+    def stream(self) -> JetStreamContext:
+        return self.client.jetstream(timeout=5)
+
+    async def open(self) -> None:
+        await self.client.connect(
+            self.url,
+            name=self.name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            allow_reconnect=True,
+            error_cb=_log_error,
+        )
+        await self.ensure_stream()
+
+    async def ensure_stream(self) -> None:
+        """Make the stream if it is not there; repeating it is harmless."""
+        config = StreamConfig(
+            name=STREAM,
+            subjects=["convo.>"],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            max_age=KEPT.total_seconds(),
+            duplicate_window=REMEMBERED_IDS.total_seconds(),
+        )
+        for pause in (0.2, 0.5, 1.0, 2.0, 0.0):
+            try:
+                await self.stream.add_stream(config)
+                return
+            except (APIError, NatsError, TimeoutError) as error:
+                if not pause:
+                    raise
+                log.warning("stream_not_ready", error=type(error).__name__)
+                await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        if self.client.is_connected:
+            await self.client.drain()
+        else:
+            await self.client.close()
+
+
+async def _log_error(error: Exception) -> None:
+    log.warning("nats_error", error=type(error).__name__)

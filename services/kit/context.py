@@ -1,0 +1,47 @@
+"""What travels with a piece of work: request id, trace, deadline and the token of the person behind it."""
+
+import secrets
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+
+def new_trace() -> str:
+    """A W3C traceparent of our own."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    traceparent: str = field(default_factory=new_trace)
+    deadline: float | None = None
+    token: str | None = None
+
+    def remaining(self) -> float | None:
+        """Seconds left, or None where nobody set a deadline."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+
+_current: ContextVar[Context | None] = ContextVar("context", default=None)
+
+
+def current() -> Context:
+    """The context of this task; work that nobody asked for gets one of its own."""
+    context = _current.get()
+    if context is None:
+        context = Context()
+        _current.set(context)
+    return context
+
+
+def enter(context: Context) -> None:
+    _current.set(context)
+
+
+def limit(seconds: float) -> None:
+    """Shorten what is left of this task's time."""
+    context = current()
+    deadline = time.monotonic() + seconds
+    if context.deadline is None or deadline < context.deadline:
+        enter(replace(context, deadline=deadline))

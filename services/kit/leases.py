@@ -1,0 +1,84 @@
+"""Work that one replica does at a time: a lease in the database, renewed while its holder lives."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import psycopg
+import psycopg_pool
+
+from services.kit.db import Database
+from services.kit.log import log
+
+LIFETIME = 6.0
+RENEWAL = 1.5
+
+CLAIM = """
+    insert into leases (name, holder, expires_at)
+    select name, %(holder)s, clock_timestamp() + make_interval(secs => %(lifetime)s)
+    from unnest(%(names)s::text[]) as name order by name
+    on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at
+    where leases.holder = excluded.holder or leases.expires_at < clock_timestamp()
+    returning name
+"""
+RELEASE = (
+    "update leases set expires_at = clock_timestamp() where holder = %(holder)s and name = any(%(names)s)"
+)
+
+Work = Callable[[], Awaitable[None]]
+
+
+async def hold(db: Database, holder: str, works: dict[str, Work]) -> None:
+    """Do each named work while its lease is ours; stop it before the lease can be somebody else's."""
+    running: dict[str, asyncio.Task[None]] = {}
+    expires = 0.0
+    try:
+        while True:
+            asked = time.monotonic()
+            held = await _claim(db, holder, sorted(works))
+            if held is not None:
+                expires = asked + LIFETIME
+            elif time.monotonic() > expires - RENEWAL:
+                held = set()
+            if held is not None:
+                await _follow(held, works, running)
+            await asyncio.sleep(RENEWAL)
+    finally:
+        await _stop(running)
+        with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+            async with db.begin() as session:
+                await session.run(RELEASE, holder=holder, names=sorted(works))
+
+
+async def _claim(db: Database, holder: str, names: list[str]) -> set[str] | None:
+    """The names that are ours now; None when the database cannot tell."""
+    try:
+        async with asyncio.timeout(LIFETIME / 2), db.begin() as session:
+            rows = await session.all(CLAIM, holder=holder, names=names, lifetime=LIFETIME)
+    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
+        log.warning("lease_not_renewed", error=type(error).__name__)
+        return None
+    return {row.name for row in rows}
+
+
+async def _follow(held: set[str], works: dict[str, Work], running: dict[str, asyncio.Task[None]]) -> None:
+    await _stop({name: running.pop(name) for name in [*running] if name not in held})
+    for name in held:
+        task = running.get(name)
+        if task is not None and task.done():
+            if error := task.exception():
+                log.error("work_stopped", work=name, exc_info=error)
+            task = None
+        if task is None:
+            running[name] = asyncio.create_task(_work(works[name]), name=name)
+
+
+async def _work(work: Work) -> None:
+    await work()
+
+
+async def _stop(tasks: dict[str, asyncio.Task[None]]) -> None:
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)

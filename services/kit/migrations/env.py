@@ -1,0 +1,33 @@
+"""One Alembic environment for six schemas: each has its models, its version table, and no eye for others."""
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+config = context.config
+schema = config.attributes["schema"]
+metadata = config.attributes["metadata"]
+
+
+def include(name: str | None, kind: str, _: Any) -> bool:
+    return name == schema if kind == "schema" else True
+
+
+engine = create_engine(config.attributes["url"], connect_args={"options": f"-c search_path={schema},public"})
+with engine.connect() as connection:
+    connection.execute(text("select pg_advisory_lock(hashtext(:name))"), {"name": f"migrate-{schema}"})
+    connection.execute(text("set lock_timeout = '5s'"))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table_schema=schema,
+        include_schemas=True,
+        include_name=include,
+        compare_server_default=False,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

@@ -1,0 +1,97 @@
+"""Events leave in the transaction that made them true, and reach JetStream once it has committed."""
+
+import asyncio
+
+import orjson
+from google.protobuf.message import Message
+from nats.errors import Error as NatsError
+from nats.js.errors import NoStreamResponseError
+
+from services.kit import context
+from services.kit.bus import Bus, subject
+from services.kit.clock import now, rfc3339
+from services.kit.db import Database, Row, Session
+from services.kit.log import log
+from services.kit.tables import new_id
+
+POLL = 0.25
+BATCH = 500
+
+ADD = """
+    insert into outbox (event_id, type, key, headers, body)
+    select * from unnest(
+        %(ids)s::uuid[], %(types)s::text[], %(keys)s::text[], %(headers)s::jsonb[], %(bodies)s::bytea[]
+    )
+"""
+NEXT = """
+    select id, event_id, type, key, headers, body from outbox
+    where published_at is null order by id limit %(limit)s
+"""
+DONE = "update outbox set published_at = clock_timestamp() where id = any(%(ids)s)"
+
+
+async def emit(session: Session, *events: Message) -> None:
+    """Announce what this transaction made true.
+
+    An event's first field names what it is about: events about the same thing stay in order.
+    """
+    if not events:
+        return
+    headers = _headers()
+    await session.run(
+        ADD,
+        ids=[new_id() for _ in events],
+        types=[event.DESCRIPTOR.full_name for event in events],
+        keys=[str(getattr(event, event.DESCRIPTOR.fields[0].name)) for event in events],
+        headers=[headers] * len(events),
+        bodies=[event.SerializeToString() for event in events],
+    )
+    session.announced = True
+
+
+def _headers() -> str:
+    current = context.current()
+    return orjson.dumps(
+        {"time": rfc3339(now()), "request-id": current.request_id, "traceparent": current.traceparent}
+    ).decode()
+
+
+async def relay(db: Database, bus: Bus) -> int:
+    """Publish a batch, oldest first. Repeating it is harmless: JetStream and consumers know what they saw."""
+    async with db.read() as session:
+        batch = await session.all(NEXT, limit=BATCH)
+    if not batch:
+        return 0
+    await asyncio.gather(*(_publish(bus, row) for row in batch))
+    async with db.begin() as session:
+        await session.run(DONE, ids=[row.id for row in batch])
+    return len(batch)
+
+
+async def _publish(bus: Bus, row: Row) -> None:
+    headers = {
+        "Nats-Msg-Id": row.event_id,
+        "ce-id": row.event_id,
+        "ce-type": row.type,
+        "ce-subject": row.key,
+        **{f"ce-{name}": value for name, value in orjson.loads(row.headers).items()},
+    }
+    await bus.stream.publish(subject(row.type), row.body, headers=headers)
+
+
+async def keep_relaying(db: Database, bus: Bus) -> None:
+    """Woken by commits of this process, and four times a second for those of the other replicas."""
+    while True:
+        db.committed.clear()
+        try:
+            while await relay(db, bus) == BATCH:
+                pass
+        except NoStreamResponseError:
+            await bus.ensure_stream()
+        except (NatsError, TimeoutError, OSError) as error:
+            log.warning("relay_waits", error=type(error).__name__)
+            await asyncio.sleep(1)
+        try:
+            await asyncio.wait_for(db.committed.wait(), POLL)
+        except TimeoutError:
+            continue

@@ -1,0 +1,109 @@
+"""Channels to the other services: identity, the person's token, the trace and the deadline travel along."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar, cast
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.wrappers_pb2 import StringValue
+
+from services.kit import context
+from services.kit.errors import DeadlineExceeded, Unavailable, from_status
+from services.kit.tokens import Callers
+
+Stub = TypeVar("Stub")
+
+DEFAULT_TIMEOUT = 10.0
+LARGEST = 80 * 1024 * 1024
+KEYS = "/convo.identity.v1.Identity/GetKeys"
+OPTIONS = [
+    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.enable_retries", 0),  # a call is repeated by whoever knows that it may be, never by the wire
+    ("grpc.max_receive_message_length", LARGEST),
+    ("grpc.max_send_message_length", LARGEST),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class Peer:
+    """A channel to one service, as the generated stubs see it."""
+
+    def __init__(self, name: str, address: str, callers: Callers) -> None:
+        self.name = name
+        self._callers = callers
+        self._channel = grpc.aio.insecure_channel(_target(address), options=OPTIONS)
+
+    def unary_unary(
+        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
+    ) -> Callable[..., Any]:
+        call = self._channel.unary_unary(method, request_serializer, response_deserializer)
+
+        async def send(request: Any, timeout: float | None = None) -> Any:
+            left = _timeout(timeout)
+            try:
+                return await call(request, timeout=left, metadata=self._metadata(), wait_for_ready=True)
+            except grpc.aio.AioRpcError as error:
+                raise _refusal(error) from None
+
+        return send
+
+    def unary_stream(
+        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
+    ) -> Callable[..., Any]:
+        call = self._channel.unary_stream(method, request_serializer, response_deserializer)
+
+        async def stream(request: Any) -> AsyncIterator[Any]:
+            try:
+                async for message in call(request, metadata=self._metadata()):
+                    yield message
+            except grpc.aio.AioRpcError as error:
+                raise _refusal(error) from None
+
+        return stream
+
+    async def keys(self) -> str:
+        """The public signing keys, as a JWKS document."""
+        get = self.unary_unary(KEYS, Empty.SerializeToString, StringValue.FromString)
+        reply: StringValue = await get(Empty())
+        return reply.value
+
+    async def close(self) -> None:
+        await self._channel.close(grace=2)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        current = context.current()
+        ours = (
+            ("x-caller", self._callers.token(self.name)),
+            ("x-request-id", current.request_id),
+            ("traceparent", current.traceparent),
+        )
+        return (*ours, ("authorization", current.token)) if current.token else ours
+
+
+def connect(stub: Callable[[Any], Stub], peer: Peer) -> Stub:
+    return stub(cast(Any, peer))
+
+
+def _timeout(timeout: float | None) -> float:
+    left = context.current().remaining()
+    wanted = DEFAULT_TIMEOUT if timeout is None else timeout
+    if left is None:
+        return wanted
+    if left <= 0.02:
+        raise DeadlineExceeded
+    return min(wanted, left - 0.01)
+
+
+def _target(address: str) -> str:
+    """One address, or several with commas between them: the replicas of one service."""
+    return f"ipv4:{address}" if "," in address else address
+
+
+def _refusal(error: grpc.aio.AioRpcError) -> Exception:
+    packed = next((value for key, value in error.trailing_metadata() or () if key == "refusal-bin"), None)
+    if packed is None and error.code() is grpc.StatusCode.UNAVAILABLE:
+        return Unavailable()
+    return from_status(error.code(), error.details() or "", cast("bytes | None", packed))

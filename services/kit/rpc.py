@@ -1,0 +1,155 @@
+"""What kind of work an RPC is: the verb in a service's table owns the transaction and every error."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+import grpc
+import psycopg
+import psycopg_pool
+from google.protobuf.message import Message
+
+from services.kit import actor as actors
+from services.kit import context
+from services.kit.actor import Actor
+from services.kit.db import Database, Session
+from services.kit.errors import DeadlineExceeded, Invalid, Refusal, Unavailable, to_metadata
+from services.kit.log import log
+from services.kit.tokens import Callers, People, UnknownCaller, actor
+
+Request = TypeVar("Request", bound=Message, contravariant=True)
+Response = TypeVar("Response", covariant=True)
+
+DEFAULT_DEADLINE = 30.0
+GATEWAY = ("gateway",)
+
+
+class Method(Protocol, Generic[Request, Response]):
+    def __call__(self, request: Request, context: Any) -> Awaitable[Response]: ...
+
+
+class Door:
+    """What an RPC method needs of its servicer."""
+
+    def __init__(self, db: Database, callers: Callers, people: People) -> None:
+        self.db = db
+        self.callers = callers
+        self.people = people
+
+
+def query(
+    fn: Callable[[Session, Actor, Request], Awaitable[Response]], callers: tuple[str, ...] = GATEWAY
+) -> Method[Request, Response]:
+    """Reads; PostgreSQL refuses writes."""
+
+    async def work(door: Door, actor: Actor, request: Request) -> Response:
+        async with door.db.read() as session:
+            return await fn(session, actor, request)
+
+    return _method(fn, work, callers)
+
+
+def command(
+    fn: Callable[[Session, Actor, Request], Awaitable[Response]], callers: tuple[str, ...] = GATEWAY
+) -> Method[Request, Response]:
+    """Writes, in one transaction."""
+
+    async def work(door: Door, actor: Actor, request: Request) -> Response:
+        async with door.db.begin() as session:
+            return await fn(session, actor, request)
+
+    return _method(fn, work, callers)
+
+
+def workflow(
+    fn: Callable[[Database, Actor, Request], Awaitable[Response]], callers: tuple[str, ...] = GATEWAY
+) -> Method[Request, Response]:
+    """Talks to the outside; opens short transactions of its own."""
+
+    async def work(door: Door, actor: Actor, request: Request) -> Response:
+        return await fn(door.db, actor, request)
+
+    return _method(fn, work, callers)
+
+
+def stream(
+    fn: Callable[[Database, Actor, Request], AsyncIterator[Response]], callers: tuple[str, ...] = GATEWAY
+) -> Any:
+    """Answers again and again, until the caller hangs up."""
+
+    async def method(self: Door, request: Request, call: Any) -> AsyncIterator[Response]:
+        async with _answering(self, call, callers, fn.__name__) as actor:
+            async for message in fn(self.db, actor, request):
+                yield message
+
+    method.__name__ = fn.__name__
+    return method
+
+
+def _method(
+    fn: Callable[..., Any],
+    work: Callable[[Door, Actor, Any], Awaitable[Response]],
+    callers: tuple[str, ...],
+) -> Method[Any, Response]:
+    async def method(self: Door, request: Any, call: Any) -> Response:
+        async with _answering(self, call, callers, fn.__name__) as actor:
+            return await work(self, actor, request)
+        raise AssertionError("abort raises")
+
+    method.__name__ = fn.__name__
+    method.callers = callers  # type: ignore[attr-defined]
+    return cast(Method[Any, Response], method)
+
+
+@asynccontextmanager
+async def _answering(door: Door, call: Any, callers: tuple[str, ...], name: str) -> AsyncIterator[Actor]:
+    """Let the caller in, and turn whatever goes wrong into a status that says what to do next."""
+    started = time.monotonic()
+    try:
+        metadata = dict(call.invocation_metadata())
+        _enter(call, metadata)
+        actor = await _admit(door, metadata, callers)
+        yield actor
+    except Refusal as refusal:
+        await call.abort(refusal.grpc, refusal.message, to_metadata(refusal))
+    except (psycopg.errors.InvalidTextRepresentation, psycopg.errors.InvalidDatetimeFormat):
+        await _abort(call, Invalid("Invalid id"))
+    except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
+        log.warning("database_unavailable", method=name, error=type(error).__name__)
+        await _abort(call, Unavailable())
+    except TimeoutError:
+        await _abort(call, DeadlineExceeded())
+    except (grpc.aio.AbortError, asyncio.CancelledError):
+        raise
+    except Exception:  # noqa: BLE001
+        log.exception("rpc_failed", method=name, ms=round((time.monotonic() - started) * 1000))
+        await _abort(call, Refusal("Something went wrong on our side. The request id names the log line."))
+
+
+async def _abort(call: Any, refusal: Refusal) -> None:
+    await call.abort(refusal.grpc, refusal.message, to_metadata(refusal))
+
+
+def _enter(call: Any, metadata: dict[str, str]) -> None:
+    left = call.time_remaining()
+    unbounded = left is None or left > 86_400
+    context.enter(
+        context.Context(
+            request_id=metadata.get("x-request-id") or context.Context().request_id,
+            traceparent=metadata.get("traceparent") or context.new_trace(),
+            deadline=time.monotonic() + (DEFAULT_DEADLINE if unbounded else left),
+            token=metadata.get("authorization"),
+        )
+    )
+
+
+async def _admit(door: Door, metadata: dict[str, str], callers: tuple[str, ...]) -> Actor:
+    caller = door.callers.verify(metadata.get("x-caller", ""))
+    if caller not in callers:
+        raise UnknownCaller
+    token = metadata.get("authorization")
+    if token is None:
+        return actors.service(caller)
+    return actor(await door.people.verify(token), caller)

@@ -1,0 +1,147 @@
+"""The bootstrap of every service: settings, database, bus, gRPC server, events, jobs, and an orderly end."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from nats.errors import Error as NatsError
+
+from services.kit import dead, jobs, leases, log, outbox, settings, subscriptions
+from services.kit.bus import Bus
+from services.kit.db import Database
+from services.kit.jobs import Job
+from services.kit.peers import LARGEST, Peer
+from services.kit.settings import ServiceSettings
+from services.kit.subscriptions import Subscription
+from services.kit.tokens import Callers, FetchKeys, People
+
+GRACE = 10.0
+OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", LARGEST),
+    ("grpc.max_send_message_length", LARGEST),
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is: its tables, and how to start it."""
+
+    name: str
+    settings: type[ServiceSettings]
+    door: type
+    register: Callable[[Any, Any], None]
+    subscriptions: list[Subscription] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    start: Callable[[Any, Database, Callers], Awaitable[None]] | None = None
+    keys: Callable[[Database], Awaitable[str]] | None = None
+
+
+def run(service: Service) -> None:
+    """Serve until SIGTERM; with `dead list` or `dead replay [id]` as arguments, do that instead."""
+    configured = settings.load(service.settings)
+    log.configure(service.name, configured.log_level)
+    if sys.argv[1:2] == ["dead"]:
+        uvloop.run(_dead(service, configured, sys.argv[2:]))
+        return
+    uvloop.run(_serve(service, configured))
+
+
+async def _serve(service: Service, configured: ServiceSettings) -> None:
+    db = Database(configured.database_url, schema=service.name, size=configured.pool_size)
+    bus = Bus(configured.nats_url, configured.replica)
+    callers = Callers(service.name, configured)
+    await db.open()
+    if service.start:
+        await service.start(configured, db, callers)
+    server, probes = _server(service, db, callers, _fetch_keys(service, configured, db, callers))
+    server.add_insecure_port(f"{configured.grpc_host}:{configured.grpc_port}")
+    await server.start()
+    background = asyncio.create_task(_background(service, configured, db, bus))
+    await probes.set("", health_pb2.HealthCheckResponse.SERVING)
+    _tell_ready(configured.ready_fd)
+    log.log.info("service_started", replica=configured.replica)
+
+    await _terminated(background)
+    await probes.enter_graceful_shutdown()
+    await server.stop(GRACE)
+    background.cancel()
+    await asyncio.gather(background, return_exceptions=True)
+    await bus.close()
+    await db.close()
+    log.log.info("service_stopped", replica=configured.replica)
+
+
+def _server(
+    service: Service, db: Database, callers: Callers, fetch: FetchKeys
+) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    server = grpc.aio.server(options=OPTIONS)
+    service.register(service.door(db, callers, People(fetch)), server)
+    probes = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(probes, server)
+    return server, probes
+
+
+def _fetch_keys(service: Service, configured: ServiceSettings, db: Database, callers: Callers) -> FetchKeys:
+    if service.keys is not None:
+        own = service.keys
+        return lambda: own(db)
+    return Peer("identity", configured.identity_addr, callers).keys
+
+
+async def _background(service: Service, configured: ServiceSettings, db: Database, bus: Bus) -> None:
+    """Everything that one replica does at a time: the relay, each subscription, each job."""
+    while True:
+        try:
+            await bus.open()
+            break
+        except (NatsError, OSError, TimeoutError) as error:
+            log.log.warning("nats_unavailable", error=type(error).__name__)
+            await asyncio.sleep(1)
+    works = {
+        "relay": lambda: outbox.keep_relaying(db, bus),
+        **subscriptions.works(db, bus, service.name, service.subscriptions),
+        **jobs.works(db, service.jobs),
+    }
+    await leases.hold(db, configured.replica, works)
+
+
+async def _terminated(background: asyncio.Task[None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    background.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+
+
+def _tell_ready(ready_fd: int | None) -> None:
+    if ready_fd is not None:
+        os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+
+async def _dead(service: Service, configured: ServiceSettings, arguments: list[str]) -> None:
+    db = Database(configured.database_url, schema=service.name, size=2)
+    await db.open()
+    if service.start:
+        await service.start(configured, db, Callers(service.name, configured))
+    if arguments[:1] == ["replay"]:
+        await _replay(service, db, arguments[1] if len(arguments) > 1 else None)
+    for letter in await dead.listing(db):
+        print(*letter, sep="\t")  # noqa: T201
+    await db.close()
+
+
+async def _replay(service: Service, db: Database, id: str | None) -> None:
+    lines = {line.durable(service.name): line for line in service.subscriptions}
+    for letter in await dead.bodies(db, id):
+        await subscriptions.handle(db, lines[letter.consumer], letter.consumer, letter.body, letter.event_id)
+        await dead.rise(db, letter.id)

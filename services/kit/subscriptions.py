@@ -1,0 +1,199 @@
+"""Events in: each line of a service's table is a durable consumer of its own.
+
+Events about the same thing are taken one after the other, others side by side. A handler that fails is
+tried again in place, so that order holds; what keeps failing becomes a dead letter.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+import psycopg_pool
+from google.protobuf.message import DecodeError, Message
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import APIError, FetchTimeoutError
+
+from services.kit import context, dead
+from services.kit.bus import STREAM, Bus, subject
+from services.kit.db import Database, Session
+from services.kit.errors import DeadlineExceeded, Unavailable
+from services.kit.leases import Work
+from services.kit.log import log
+
+Event = TypeVar("Event", bound=Message)
+
+ACK_WAIT = 15.0
+HEARTBEAT = 5.0
+HANDLING_LIMIT = 60.0
+PAUSES = (0.2, 1.0, 3.0, 10.0)
+OUTAGE_PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, *[20.0] * 30)
+OUTAGES = (
+    Unavailable,
+    DeadlineExceeded,
+    psycopg.OperationalError,
+    psycopg_pool.PoolTimeout,
+    TimeoutError,
+    ConnectionError,
+)
+
+SEEN = """
+    insert into inbox (consumer, event_id) values (%(consumer)s, %(event)s)
+    on conflict do nothing returning event_id
+"""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    event: type[Message]
+    fn: Callable[..., Awaitable[None]]
+    once: bool
+    lanes: int
+
+    def durable(self, service: str) -> str:
+        return f"{service}-{self.fn.__module__.rsplit('.', 1)[-1]}-{self.fn.__name__}".replace("_", "-")
+
+
+def apply(event: type[Event], fn: Callable[[Session, Event], Awaitable[None]]) -> Subscription:
+    """Takes an event in: exactly one effect, in one transaction with the note that it was seen."""
+    return Subscription(event, fn, once=True, lanes=8)
+
+
+def react(
+    event: type[Event], fn: Callable[[Database, Event], Awaitable[None]], lanes: int = 64
+) -> Subscription:
+    """Goes outside: at least once, so it must bear repeating."""
+    return Subscription(event, fn, once=False, lanes=lanes)
+
+
+def works(db: Database, bus: Bus, service: str, lines: list[Subscription]) -> dict[str, Work]:
+    return {line.durable(service): lambda line=line: Consumer(db, bus, service, line).run() for line in lines}  # type: ignore[misc]
+
+
+class Consumer:
+    """One line of the table at work in one process."""
+
+    def __init__(self, db: Database, bus: Bus, service: str, line: Subscription) -> None:
+        self.db = db
+        self.bus = bus
+        self.line = line
+        self.name = line.durable(service)
+        self.queues: dict[str, deque[Msg]] = {}
+        self.free = asyncio.Semaphore(line.lanes)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        heart = asyncio.create_task(self._beat())
+        try:
+            while True:
+                try:
+                    await self._pull()
+                except (APIError, NatsError, TimeoutError, OSError) as error:
+                    log.warning("consumer_waits", consumer=self.name, error=type(error).__name__)
+                    await asyncio.sleep(0.5)
+        finally:
+            heart.cancel()
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(heart, *self.tasks, return_exceptions=True)
+
+    async def _pull(self) -> None:
+        config = ConsumerConfig(
+            ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_WAIT, max_deliver=-1, max_ack_pending=2000
+        )
+        topic = subject(self.line.event.DESCRIPTOR.full_name)
+        pull = await self.bus.stream.pull_subscribe(topic, durable=self.name, stream=STREAM, config=config)
+        try:
+            while True:
+                try:
+                    batch = await pull.fetch(max(1, self.line.lanes * 4), timeout=5)
+                except (FetchTimeoutError, TimeoutError):
+                    await pull.consumer_info()
+                    continue
+                for message in batch:
+                    await self._enqueue(message)
+        finally:
+            await pull.unsubscribe()
+
+    async def _enqueue(self, message: Msg) -> None:
+        key = (message.headers or {}).get("ce-subject", "")
+        if key in self.queues:
+            self.queues[key].append(message)
+            return
+        await self.free.acquire()
+        self.queues[key] = deque([message])
+        task = asyncio.create_task(self._lane(key))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _lane(self, key: str) -> None:
+        queue = self.queues[key]
+        try:
+            while queue:
+                await self._handle(queue[0])
+                queue.popleft()
+        finally:
+            del self.queues[key]
+            self.free.release()
+
+    async def _handle(self, message: Msg) -> None:
+        headers = message.headers or {}
+        context.enter(
+            context.Context(
+                request_id=headers.get("ce-request-id") or context.Context().request_id,
+                traceparent=headers.get("ce-traceparent") or context.new_trace(),
+            )
+        )
+        attempt = message.metadata.num_delivered
+        last: Exception = RuntimeError("the process died while it handled this event")
+        while attempt <= len(OUTAGE_PAUSES) and (attempt <= len(PAUSES) + 1 or isinstance(last, OUTAGES)):
+            try:
+                async with asyncio.timeout(HANDLING_LIMIT):
+                    await handle(self.db, self.line, self.name, message.data, headers["ce-id"])
+                await message.ack()
+                return
+            except DecodeError as error:
+                last = error
+                break
+            except Exception as error:  # noqa: BLE001
+                last = error
+                pauses = OUTAGE_PAUSES if isinstance(error, OUTAGES) else PAUSES
+                log.warning(
+                    "event_failed",
+                    consumer=self.name,
+                    event_id=headers["ce-id"],
+                    attempt=attempt,
+                    exc_info=error,
+                )
+                if attempt > len(pauses):
+                    break
+                await asyncio.sleep(pauses[attempt - 1])
+            attempt += 1
+        await dead.bury(self.db, self.name, headers, message.data, type(last).__name__, attempt)
+        await message.ack()
+
+    async def _beat(self) -> None:
+        """Tell the server that we are still at it, for everything in hand."""
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            for queue in [*self.queues.values()]:
+                for message in queue:
+                    try:
+                        await message.in_progress()
+                    except (NatsError, OSError):
+                        break
+
+
+async def handle(db: Database, line: Subscription, consumer: str, body: bytes, event_id: str) -> None:
+    """One event through one line of the table."""
+    event: Any = line.event.FromString(body)
+    if not line.once:
+        await line.fn(db, event)
+        return
+    async with db.begin() as session:
+        if await session.first(SEEN, consumer=consumer, event=event_id):
+            await line.fn(session, event)

@@ -1,0 +1,23 @@
+"""The sales service: `python -m services.sales`."""
+
+from protos.sales_pb2_grpc import add_SalesServicer_to_server
+from services.sales.rpc import Sales
+from services.sales.subscriptions import SUBSCRIPTIONS
+from services.kit import service
+from services.kit.settings import ServiceSettings
+
+
+def main() -> None:
+    service.run(
+        service.Service(
+            name="sales",
+            settings=ServiceSettings,
+            door=Sales,
+            register=add_SalesServicer_to_server,
+            subscriptions=SUBSCRIPTIONS,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""The tables of sales."""
+
+from services.kit import tables
+
+Base = tables.schema("sales")
