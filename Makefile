@@ -31,4 +31,12 @@ lock: .venv/ready ## Pin every dependency again, with hashes
 	@.venv/bin/uv pip compile --quiet --system-certs --group pyproject.toml:dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
 
-.PHONY: help setup protos fmt lock
+
+
+##@ Data
+migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABASE_URL and JWT_SECRET say where
+	@$(PY) -m services.kit.migrate upgrade
+
+migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
+	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
+.PHONY: help setup protos fmt lock migrate migration

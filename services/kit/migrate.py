@@ -1,4 +1,4 @@
-"""Schemas, roles, migrations: `python -m services.kit.migrate [upgrade|check|revision] [service] [message]`."""
+"""Schemas, roles, migrations: `python -m services.kit.migrate upgrade|check|revision [service] [message]`."""
 
 import asyncio
 import base64

@@ -1,10 +1,10 @@
 """The sales service: `python -m services.sales`."""
 
 from protos.sales_pb2_grpc import add_SalesServicer_to_server
-from services.sales.rpc import Sales
-from services.sales.subscriptions import SUBSCRIPTIONS
 from services.kit import service
 from services.kit.settings import ServiceSettings
+from services.sales.rpc import Sales
+from services.sales.subscriptions import SUBSCRIPTIONS
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ def include(name: str | None, kind: str, _: Any) -> bool:
     return name == schema if kind == "schema" else True
 
 
-engine = create_engine(config.attributes["url"], connect_args={"options": f"-c search_path={schema},public"})
+engine = create_engine(config.attributes["url"], connect_args={"options": "-c search_path=public"})
 with engine.connect() as connection:
     connection.execute(text("select pg_advisory_lock(hashtext(:name))"), {"name": f"migrate-{schema}"})
     connection.execute(text("set lock_timeout = '5s'"))

@@ -1,0 +1,5 @@
+"""The tables of identity."""
+
+from services.kit import tables
+
+Base = tables.schema("identity")

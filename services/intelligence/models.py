@@ -1,0 +1,5 @@
+"""The tables of intelligence."""
+
+from services.kit import tables
+
+Base = tables.schema("intelligence")
