@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
 from deploy.local import infrastructure
 from deploy.local.infrastructure import Addresses
+
 from services.kit import migrate
 from services.kit.db import Database, Session
 

@@ -1,0 +1,50 @@
+"""The gateway: `python -m gateway`."""
+
+import asyncio
+import os
+
+import uvicorn
+import uvloop
+
+from gateway import app
+from gateway.settings import GatewaySettings
+from services.kit import log, settings
+
+
+def main() -> None:
+    configured = settings.load(GatewaySettings)
+    log.configure("gateway", configured.log_level)
+    uvloop.run(_serve(configured))
+
+
+async def _serve(configured: GatewaySettings) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app.build(configured),
+            host=configured.http_host,
+            port=configured.http_port,
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=15,
+            timeout_keep_alive=75,
+        )
+    )
+    telling = asyncio.create_task(_tell_ready(server, configured.ready_fd))
+    await server.serve()
+    telling.cancel()
+
+
+async def _tell_ready(server: uvicorn.Server, ready_fd: int | None) -> None:
+    while not server.started:  # uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    log.log.info("service_started")
+    if ready_fd is not None:
+        os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+
+if __name__ == "__main__":
+    main()

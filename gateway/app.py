@@ -1,0 +1,85 @@
+"""The gateway's application: channels to the services, the route table's door, and what FastAPI serves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from gateway import problems
+from gateway.auth import Revocations
+from gateway.edge import NO_STORE, SECURITY, Edge
+from gateway.proxy import Proxy
+from gateway.router import Router
+from gateway.routes import ROUTES
+from gateway.settings import GatewaySettings
+from gateway.webhooks import Webhooks
+from services.kit import context
+from services.kit.clock import now, rfc3339
+from services.kit.errors import NotFound, Refusal, Unavailable
+from services.kit.peers import Peer
+from services.kit.tokens import Callers, People
+
+SERVICES = ("identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
+
+
+def build(settings: GatewaySettings) -> Edge:
+    """Call it inside the running loop: channels belong to the loop they are made in."""
+    callers = Callers("gateway", settings)
+    peers = {name: Peer(name, getattr(settings, f"{name}_addr"), callers) for name in SERVICES}
+    people = People(peers["identity"].keys)
+    revocations = Revocations(peers["identity"])
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(revocations.follow())
+        yield
+        following.cancel()
+        await asyncio.gather(following, *(peer.close() for peer in peers.values()), return_exceptions=True)
+
+    app = FastAPI(title="Convo Insight", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(Refusal)(_refused)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "timestamp": rfc3339(now())}
+
+    @app.get("/readyz")
+    async def ready() -> dict[str, str]:
+        if not revocations.caught_up.is_set():
+            raise Unavailable("Identity has not answered yet.")
+        return {"status": "ready"}
+
+    @app.get("/.well-known/jwks.json")
+    async def keys() -> Response:
+        return Response(await peers["identity"].keys(), media_type="application/json")
+
+    @app.middleware("http")
+    async def secure(request: Request, answer: Any) -> Response:
+        response: Response = await answer(request)
+        response.headers["x-request-id"] = context.current().request_id
+        for name, value in [*SECURITY, NO_STORE]:
+            response.headers.setdefault(name.decode(), value.decode())
+        return response
+
+    return Edge(app, Router(ROUTES), Proxy(peers, people, revocations), Webhooks(peers["messaging"]))
+
+
+async def _refused(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    status, body, headers = problems.answer(refusal, request.url.path, context.current().request_id)
+    return Response(body, status, {name.decode(): value.decode() for name, value in headers})
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """404 and 405 of paths that are in no table."""
+    assert isinstance(error, HTTPException)
+    refusal = NotFound() if error.status_code == 404 else Refusal(str(error.detail))
+    refusal.status = error.status_code
+    response = await _refused(request, refusal)
+    response.headers.update(error.headers or {})
+    return response

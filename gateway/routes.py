@@ -1,0 +1,83 @@
+"""The public API, on one page: method, path, the RPC that answers, and who may call it."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+
+from protos import campaigns_pb2, identity_pb2, intelligence_pb2, knowledge_pb2, messaging_pb2, sales_pb2
+
+PUBLIC: frozenset[str] = frozenset()
+ANYONE = frozenset({"admin", "supervisor", "agent"})
+SUPERVISORS = frozenset({"admin", "supervisor"})
+ADMINS = frozenset({"admin"})
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    rpc: MethodDescriptor
+    roles: frozenset[str]
+    status: int = 200
+    timeout: float = 15.0
+    body_limit: int = 10 * MEGABYTE
+
+
+def get(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
+    return Route("GET", path, rpc, roles, **options)
+
+
+def post(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
+    return Route("POST", path, rpc, roles, **options)
+
+
+def put(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
+    return Route("PUT", path, rpc, roles, **options)
+
+
+def delete(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
+    return Route("DELETE", path, rpc, roles, **options)
+
+
+def _rpcs(file: FileDescriptor) -> Any:
+    (service,) = file.services_by_name.values()
+    return SimpleNamespace(**service.methods_by_name)
+
+
+identity = _rpcs(identity_pb2.DESCRIPTOR)
+messaging = _rpcs(messaging_pb2.DESCRIPTOR)
+intelligence = _rpcs(intelligence_pb2.DESCRIPTOR)
+sales = _rpcs(sales_pb2.DESCRIPTOR)
+campaigns = _rpcs(campaigns_pb2.DESCRIPTOR)
+knowledge = _rpcs(knowledge_pb2.DESCRIPTOR)
+
+ROUTES = [
+    post("/api/auth/register", identity.Register, PUBLIC, status=201),
+    post("/api/auth/login", identity.Login, PUBLIC),
+    post("/api/auth/refresh", identity.Refresh, PUBLIC),
+    post("/api/auth/logout", identity.Logout, ANYONE),
+    get("/api/auth/me", identity.GetMe, ANYONE),
+    get("/api/users", identity.ListUsers, ANYONE),
+    get("/api/conversations", messaging.ListConversations, ANYONE),
+    get("/api/conversations/{id}", messaging.GetConversation, ANYONE),
+    post("/api/conversations/{id}/read", messaging.ReadConversation, ANYONE),
+    post("/api/conversations/{id}/mode", messaging.SetMode, ANYONE),
+    post(
+        "/api/whatsapp/messages/send",
+        messaging.SendMessage,
+        ANYONE,
+        timeout=45.0,
+        body_limit=25 * MEGABYTE,
+    ),
+    get("/api/whatsapp/instances", messaging.ListInstances, ANYONE),
+    post("/api/whatsapp/instances", messaging.CreateInstance, ADMINS, status=201),
+    post("/api/whatsapp/instances/{id}/configure-webhook", messaging.ConfigureWebhook, ADMINS, timeout=30.0),
+    post("/api/ai/respond", intelligence.Respond, ANYONE, timeout=60.0),
+    get("/api/ai/status", intelligence.GetStatus, ANYONE),
+    get("/api/knowledge", knowledge.ListEntries, ANYONE),
+    post("/api/knowledge/manage", knowledge.ManageEntry, SUPERVISORS, status=201),
+]

@@ -1,0 +1,23 @@
+"""What the gateway is told by its environment."""
+
+from pydantic import SecretStr
+
+from services.kit.settings import Settings
+
+
+class GatewaySettings(Settings):
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    frontend_url: str = "http://localhost:5173"
+    identity_addr: str
+    messaging_addr: str
+    intelligence_addr: str
+    sales_addr: str
+    campaigns_addr: str
+    knowledge_addr: str
+    nats_url: str = "nats://127.0.0.1:4222"
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    s3_bucket: str = "convo-insight"

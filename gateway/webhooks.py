@@ -1,0 +1,107 @@
+"""Evolution's webhooks: the raw bodies of one instant go to messaging together and share a transaction."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from gateway.proxy import Headers, Receive, Reply, read_body
+from protos import messaging_pb2 as messaging
+from protos.messaging_pb2_grpc import MessagingStub
+from services.kit.errors import Refusal, Unavailable
+from services.kit.peers import Peer, connect
+
+PATH = "/api/whatsapp/webhooks/evolution"
+BODY_LIMIT = 75 * 1024 * 1024
+MOST_TOGETHER = 100
+MOST_BYTES = 8 * 1024 * 1024
+IN_FLIGHT = 2  # while two batches are at work, the next one gathers
+TIMEOUT = 20.0
+
+
+@dataclass
+class Waiting:
+    webhook: messaging.Webhook
+    answer: asyncio.Future[messaging.Receipt]
+
+
+class Webhooks:
+    def __init__(self, peer: Peer) -> None:
+        self._stub = connect(MessagingStub, peer)
+        self._queue: deque[Waiting] = deque()
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    async def answer(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Reply:
+        body = await read_body(headers, receive, BODY_LIMIT)
+        webhook = messaging.Webhook(body=body, secret=_secret(scope, headers))
+        waiting = Waiting(webhook, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._work()
+        receipt = await waiting.answer
+        return Reply(receipt.status, orjson.dumps(_told(receipt)))
+
+    def _work(self) -> None:
+        if self._queue and len(self._at_work) < IN_FLIGHT:
+            task = asyncio.create_task(self._deliver(self._gather()))
+            self._at_work.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._at_work.discard(task)
+        self._work()
+
+    def _gather(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        size = 0
+        while self._queue and len(batch) < MOST_TOGETHER and size < MOST_BYTES:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].webhook.body)
+        return batch
+
+    async def _deliver(self, batch: list[Waiting]) -> None:
+        request = messaging.ReceiveWebhooksRequest(webhooks=[one.webhook for one in batch])
+        try:
+            reply = await self._stub.ReceiveWebhooks(request, timeout=TIMEOUT)
+        except Refusal as refusal:
+            # Whatever it is, it is our own trouble: 503 makes Evolution come back, 4xx would drop the event.
+            self._fail(batch, Unavailable() if refusal.status != Unavailable.http else refusal)
+            return
+        for one, receipt in zip(batch, reply.receipts, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(receipt)
+
+    def _fail(self, batch: list[Waiting], refusal: Refusal) -> None:
+        for one in batch:
+            if not one.answer.done():
+                one.answer.set_exception(refusal)
+
+
+def _secret(scope: dict[str, Any], headers: Headers) -> str:
+    if token := headers.get(b"x-webhook-token"):
+        return str(token, "latin-1")
+    scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer" and bearer:
+        return bearer
+    query: str = scope["query_string"].decode("latin-1")
+    return parse_qs(query).get("token", [""])[0]
+
+
+def _told(receipt: messaging.Receipt) -> dict[str, Any]:
+    """`{received: true, ...}`: what was done with the event, or why nothing was."""
+    told: dict[str, Any] = {"received": receipt.received}
+    if receipt.HasField("event"):
+        told["event"] = receipt.event
+    if receipt.processed:
+        told["processed"] = receipt.processed
+    if receipt.ignored:
+        told["ignored"] = True
+    if receipt.quarantined:
+        told["quarantined"] = True
+    if receipt.HasField("reason"):
+        told["reason"] = receipt.reason
+        if not receipt.received:
+            told["error"] = receipt.reason
+    return told
