@@ -1,0 +1,227 @@
+"""The parts that are not ours: PostgreSQL, NATS with JetStream, S3 and Envoy, all of them on loopback."""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import shutil
+import sysconfig
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from string import Template
+
+from deploy.local import credentials, ports, postgres
+from deploy.local.credentials import write_private
+from deploy.local.process import Part, Running, answers, running, spawn, until
+
+BUCKET = "convo-insight"
+TEMPLATE = Path(__file__).parents[1] / "envoy.yaml"
+PROGRAMS = Path(sysconfig.get_path("scripts"))
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """How a client reaches the parts: the superuser's URL, and the variables that services read."""
+
+    database_url: str
+    environment: dict[str, str]
+
+
+@contextlib.asynccontextmanager
+async def started(folder: Path, *, durable: bool = False) -> AsyncIterator[Addresses]:
+    """PostgreSQL, NATS and S3 in a folder, ready; ended on the way out. For tests and experiments."""
+    database_port, nats_port, monitor_port, *s3_ports = ports.free(3 + S3_PORTS)
+    secrets = credentials.kept(folder)
+    site = await asyncio.to_thread(postgres.site, folder)
+    parts = (
+        postgres.server(
+            site, database_port, secrets.database_password, folder / "postgres.log", durable=durable
+        ),
+        nats(folder, nats_port, monitor_port, secrets.nats_token, folder / "nats.log", durable=durable),
+        s3(folder, s3_ports, secrets.s3_key, secrets.s3_secret, folder / "s3.log", durable=durable),
+    )
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(stack.enter_async_context(running(part)))
+            environment = {
+                "NATS_URL": nats_url(nats_port, secrets.nats_token),
+                **s3_environment(s3_ports[0], secrets.s3_key, secrets.s3_secret),
+            }
+            yield Addresses(postgres.url(database_port, secrets.database_password), environment)
+    finally:
+        if not durable and site.data.parent != folder:
+            shutil.rmtree(site.data.parent)
+
+
+def nats(
+    folder: Path,
+    port: int,
+    monitor_port: int,
+    token: str,
+    log: Path,
+    *,
+    durable: bool = True,
+    inherit: Sequence[int] = (),
+) -> Part:
+    # By default JetStream syncs every two minutes: a power cut would lose what it has acknowledged.
+    sync = "sync_interval: always" if durable else ""
+    configuration = folder / "nats.conf"
+
+    async def launch() -> Running:
+        write_private(
+            configuration,
+            f"listen: 127.0.0.1:{port}\n"
+            f"http: 127.0.0.1:{monitor_port}\n"
+            f"authorization {{ token: {json.dumps(token)} }}\n"
+            f"jetstream {{ store_dir: {json.dumps(str(folder / 'nats'))}, {sync} }}\n",
+        )
+        return await spawn([PROGRAMS / "nats-server", "-c", configuration], log, inherit=inherit)
+
+    async def ready(_: Running) -> None:
+        await until(lambda: answers(monitor_port, "/healthz?js-enabled-only=true"))
+
+    return Part("nats", port, log, launch, ready)
+
+
+def nats_url(port: int, token: str) -> str:
+    return f"nats://{token}@127.0.0.1:{port}"
+
+
+S3_PORTS = 10
+
+
+def s3(
+    folder: Path,
+    numbers: Sequence[int],
+    key: str,
+    secret: str,
+    log: Path,
+    *,
+    durable: bool = True,
+    inherit: Sequence[int] = (),
+) -> Part:
+    """SeaweedFS: `mini` starts its four servers in one process, each with a port and a gRPC port."""
+    port, port_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc, admin, admin_grpc = numbers
+    data = folder / "s3"
+    identities = folder / "s3-identities.json"
+    options = {
+        "dir": data,
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "bucket": BUCKET,
+        "s3.config": identities,
+        "s3.port": port,
+        "s3.port.grpc": port_grpc,
+        "filer.port": filer,
+        "filer.port.grpc": filer_grpc,
+        "master.port": master,
+        "master.port.grpc": master_grpc,
+        "volume.port": volume,
+        "volume.port.grpc": volume_grpc,
+        "volume.preStopSeconds": 0,
+        "admin.port": admin,  # opened even without its pages
+        "admin.port.grpc": admin_grpc,
+        "admin.ui": "false",
+        "webdav": "false",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "master.telemetry": "false",  # else it reports to its makers
+    }
+
+    async def launch() -> Running:
+        forget_ports(data)
+        write_private(identities, json.dumps(administrator(key, secret)))
+        flags = [f"-{name}={value}" for name, value in options.items()]
+        return await spawn(
+            [PROGRAMS / "weed", "-logtostderr", "mini", *flags],
+            log,
+            stop_with=SIGTERM if durable else SIGKILL,
+            inherit=inherit,
+        )
+
+    async def ready(_: Running) -> None:
+        await until(lambda: answers(port, "/healthz"))
+        await until(lambda: answers(filer, f"/buckets/{BUCKET}/"))
+
+    return Part("s3", port, log, launch, ready, stop_with=SIGTERM if durable else SIGKILL)
+
+
+def administrator(key: str, secret: str) -> dict[str, object]:
+    credentials = [{"accessKey": key, "secretKey": secret}]
+    return {"identities": [{"name": "convo", "credentials": credentials, "actions": ["Admin"]}]}
+
+
+def forget_ports(data: Path) -> None:
+    """Remove what is named for the last start's ports; the master learns its state anew from the volumes."""
+    data.mkdir(exist_ok=True)
+    (data / "mini.options").unlink(missing_ok=True)
+    for state in data.glob("m[0-9]*"):
+        shutil.rmtree(state)
+
+
+def s3_environment(port: int, key: str, secret: str) -> dict[str, str]:
+    return {
+        "S3_ENDPOINT": f"http://127.0.0.1:{port}",
+        "S3_REGION": "us-east-1",
+        "S3_ACCESS_KEY": key,
+        "S3_SECRET_KEY": secret,
+        "S3_BUCKET": BUCKET,
+    }
+
+
+def envoy(
+    folder: Path,
+    port: int,
+    admin_port: int,
+    gateways: Sequence[int],
+    log: Path,
+    *,
+    inherit: Sequence[int] = (),
+) -> Part:
+    configuration = folder / "envoy.yaml"
+
+    async def launch() -> Running:
+        configuration.write_text(edge(port, admin_port, gateways))
+        command = [
+            envoy_program(),
+            "-c",
+            configuration,
+            "-l",
+            "warn",
+            "--concurrency",
+            "1",
+            "--use-dynamic-base-id",
+        ]
+        return await spawn(command, log, inherit=inherit)
+
+    async def ready(_: Running) -> None:
+        await until(lambda: answers(admin_port, "/ready"))
+
+    return Part("envoy", port, log, launch, ready)
+
+
+def envoy_program() -> Path:
+    """The server itself: the wheel's console script would be a process between us and it."""
+    found = importlib.util.find_spec("envoy")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "_bin" / "envoy"
+
+
+def edge(port: int, admin_port: int, gateways: Sequence[int]) -> str:
+    """Envoy's configuration for this machine."""
+    endpoints = [
+        {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": gateway}}}}
+        for gateway in gateways
+    ]
+    return Template(TEMPLATE.read_text()).substitute(
+        ADDRESS="127.0.0.1",
+        PORT=port,
+        ADMIN_PORT=admin_port,
+        TRUSTED_HOPS=0,
+        GATEWAY_ENDPOINTS=json.dumps(endpoints),
+    )

@@ -1,0 +1,166 @@
+"""A part of the stack: a process, how it is started, when it is ready and how it is ended."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
+from typing import Any
+
+TAIL = 20  # lines of a log that are worth showing
+PR_SET_PDEATHSIG = 1
+
+
+class Died(Exception):
+    """A part ended, or never became ready."""
+
+    def __init__(self, name: str, reason: str, log: Path) -> None:
+        super().__init__(f"{name} {reason}")
+        self.lines = tail(log)
+        self.log = log
+
+
+@dataclass(frozen=True)
+class Running:
+    pid: int
+    exited: asyncio.Future[int]
+    send: Callable[[Signals], None]
+    said: asyncio.Future[str] | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    port: int | None
+    log: Path
+    launch: Callable[[], Awaitable[Running]]
+    ready: Callable[[Running], Awaitable[None]]
+    stop_with: Signals = SIGTERM
+    patience: float = 60.0
+    grace: float = 10.0
+
+
+@contextlib.asynccontextmanager
+async def running(part: Part) -> AsyncIterator[Running]:
+    """The part, ready. It is ended on the way out, whatever happens in between."""
+    process = await part.launch()
+    try:
+        await until_ready(part, process)
+        yield process
+    finally:
+        await stop(part, process)
+
+
+async def until_ready(part: Part, process: Running) -> None:
+    ready: asyncio.Future[Any] = asyncio.ensure_future(part.ready(process))
+    try:
+        await asyncio.wait(
+            {ready, process.exited}, timeout=part.patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        if process.exited.done():
+            raise Died(part.name, ended(process.exited.result()), part.log)
+        if not ready.done():
+            raise Died(part.name, f"was not ready after {part.patience:.0f} s", part.log)
+        ready.result()
+    finally:
+        ready.cancel()
+
+
+async def stop(part: Part, process: Running) -> None:
+    """Ask, wait, insist."""
+    if process.exited.done():
+        return
+    process.send(part.stop_with)
+    try:
+        await asyncio.wait({process.exited}, timeout=part.grace)
+    finally:
+        if not process.exited.done():
+            process.send(SIGKILL)
+            await process.exited
+
+
+async def spawn(
+    command: Sequence[object],
+    log: Path,
+    *,
+    stop_with: Signals = SIGTERM,
+    owner: tuple[int, int] | None = None,
+    environment: Mapping[str, str] | None = None,
+    inherit: Sequence[int] = (),
+) -> Running:
+    """Start a program that does not outlive us, in a group of its own so that Ctrl-C is ours to handle.
+
+    `owner` is the user and group to run as, for a caller that is root.
+    """
+    user, group = owner or (None, None)
+    with log.open("ab") as output:
+        child = await asyncio.create_subprocess_exec(
+            *map(str, command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env=environment,
+            user=user,
+            group=group,
+            extra_groups=None if owner is None else [],
+            process_group=0,
+            pass_fds=inherit,
+            preexec_fn=bound_to(os.getpid(), stop_with),
+        )
+
+    def send(number: Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(number)
+
+    return Running(child.pid, asyncio.ensure_future(child.wait()), send)
+
+
+def bound_to(parent: int, number: Signals) -> Callable[[], None]:
+    """What a new child calls to receive a signal when its parent dies, however it dies. Linux only."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def bind() -> None:
+        if libc is None:
+            return
+        libc.prctl(PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():  # noqa: ASYNC110 - another program sets no event of ours
+        await asyncio.sleep(0.02)
+
+
+async def answers(port: int, path: str) -> bool:
+    """Whether an HTTP server on this machine answers 200."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return b" 200 " in await reader.readline()
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
+def ended(code: int) -> str:
+    return f"was ended by {Signals(-code).name}" if code < 0 else f"ended with code {code}"
+
+
+def tail(log: Path) -> list[str]:
+    if not log.exists():
+        return []
+    with log.open("rb") as text:
+        text.seek(max(0, log.stat().st_size - 16384))
+        return text.read().decode(errors="replace").splitlines()[-TAIL:]
