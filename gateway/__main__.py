@@ -38,7 +38,7 @@ async def _serve(configured: GatewaySettings) -> None:
 
 
 async def _tell_ready(server: uvicorn.Server, ready_fd: int | None) -> None:
-    while not server.started:  # uvicorn has no event for it
+    while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
         await asyncio.sleep(0.01)
     log.log.info("service_started")
     if ready_fd is not None:
