@@ -165,7 +165,7 @@ def connections(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
     return each(lambda element: [connection(element)], data)
 
 
-def connection(data: dict[str, Any]) -> Item:
+def connection(data: dict[str, Any]) -> ConnectionUpdate:
     """`open` is not proof of life, but anything that is neither open nor opening is an end."""
     state = (text(data.get("state")) or text(data.get("status")) or "").lower()
     reason = data.get("statusReason", data.get("disconnectionReasonCode"))
