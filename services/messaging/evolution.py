@@ -1,4 +1,4 @@
-"""Evolution's REST API for messages: send, react, edit, delete, mark as read; in the words of 2.x and of 1.8."""
+"""Evolution's REST API for messages: send, react, edit, delete, mark as read, in 2.x's words or 1.8's."""
 
 import mimetypes
 from dataclasses import dataclass

@@ -4,14 +4,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.messaging import evolution_chats, evolution_events
-from services.messaging.evolution_calls import READ_TIMEOUT, SEND_TIMEOUT, STATE_TIMEOUT, Rejected, Server, call, detail_of, named, speaks_v1
+from services.messaging.evolution_calls import (
     READ_TIMEOUT,
     SEND_TIMEOUT,
     STATE_TIMEOUT,
     Rejected,
     Server,
     call,
+    detail_of,
     named,
+    speaks_v1,
 )
 from services.messaging.evolution_values import elements, fields, text
 from services.messaging.inbound import ConnectionUpdate, QrCode

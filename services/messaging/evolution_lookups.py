@@ -48,7 +48,7 @@ class Page:
 
 
 async def fetch_media(server: Server, external_id: str, message_type: str, media: Media) -> File:
-    """On the cloud channel Evolution does not look the message up: it has to be told Meta's id of the file."""
+    """On the cloud channel Evolution looks no message up: it has to be told Meta's id of the file."""
     message: dict[str, Any] = {"key": {"id": external_id}}
     if media.external_id:
         name = f"{message_type}Message"
