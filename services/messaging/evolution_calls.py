@@ -61,6 +61,7 @@ LONGEST_DETAIL = 300
 SHORTEST_PRIVATE = 4
 PRIVATE = {"text", "caption", "conversation", "number", "remoteJid"}
 IN_BETWEEN = {408, 502, 504, 520, 522, 524}  # a proxy's answer: what Evolution did, it does not know either
+VERSION_TIMEOUT = 5.0
 VERSION_KEPT = 600.0
 CONNECTION_CLOSED = "Connection Closed"
 NOT_ON_WHATSAPP = "This number is not on WhatsApp."
@@ -94,7 +95,7 @@ async def version(server: Server) -> str:
     if known and known[1] > time.monotonic():
         return known[0]
     try:
-        answer = await call(server, "GET", "", timeout=STATE_TIMEOUT)
+        answer = await call(server, "GET", "", timeout=VERSION_TIMEOUT)
     except Unknown as error:
         raise NotSent(error.detail, error.status) from error
     except Rejected:
@@ -164,7 +165,7 @@ def named(server: Server) -> str:
 
 def failure(server: Server, status: int, headers: httpx2.Headers, answer: Any, body: Any) -> CallFailed:
     detail = detail_of(server, answer, body) or f"Evolution answered {status}."
-    closed = status == 400 and detail.endswith(CONNECTION_CLOSED)
+    closed = status == 400 and detail == CONNECTION_CLOSED
     if status in (429, 503) or closed:
         return NotSent(detail, status, retry_after(headers.get("retry-after")))
     return Rejected(detail, status)
