@@ -1,0 +1,217 @@
+"""Calls to Evolution: one each, never repeated here, with an outcome that says what may be sent again."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import orjson
+
+from services.messaging.evolution_values import elements, fields, text
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where an instance lives; `identifier` is its name there, or its id on the vendor's cloud."""
+
+    api_url: str
+    api_key: str
+    identifier: str
+
+
+class CallFailed(Exception):
+    """Evolution did not do it. `detail` may be shown to people: it holds no key, no message and no number."""
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.status = status
+
+
+class NotSent(CallFailed):
+    """Proven not delivered: this, and only this, may be sent again."""
+
+    def __init__(self, detail: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(detail, status)
+        self.retry_after = retry_after
+
+
+class Rejected(CallFailed):
+    """Evolution refused, for good."""
+
+
+class Unknown(CallFailed):
+    """It may have been done and may not have been: never to be sent again by guesswork."""
+
+
+CONNECT_TIMEOUT = 5.0
+SEND_TIMEOUT = 30.0
+READ_TIMEOUT = 20.0
+STATE_TIMEOUT = 10.0
+MEDIA_TIMEOUT = 120.0
+MOST_CONNECTIONS = 200
+LARGEST_ANSWER = 100 * 2**20  # a file of 50 MB is 67 MB of base64
+LONGEST_DETAIL = 300
+SHORTEST_PRIVATE = 4
+PRIVATE = {"text", "caption", "conversation", "number", "remoteJid"}
+IN_BETWEEN = {408, 502, 504, 520, 522, 524}  # a proxy's answer: what Evolution did, it does not know either
+VERSION_TIMEOUT = 5.0
+VERSION_KEPT = 600.0
+CONNECTION_CLOSED = "Connection Closed"
+NOT_ON_WHATSAPP = "This number is not on WhatsApp."
+versions: dict[str, tuple[str, float]] = {}
+
+
+@cache
+def client() -> httpx2.AsyncClient:
+    """No connection is kept: on one that was just closed over there, a send ends neither sent nor not."""
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT),
+        limits=httpx2.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=0),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+async def close() -> None:
+    if client.cache_info().currsize:
+        await client().aclose()
+        client.cache_clear()
+
+
+async def speaks_v1(server: Server) -> bool:
+    return (await version(server)).startswith("1.")
+
+
+async def version(server: Server) -> str:
+    """What `GET /` says, kept for a while; empty where it does not say. Nothing is sent by asking."""
+    known = versions.get(server.api_url)
+    if known and known[1] > time.monotonic():
+        return known[0]
+    try:
+        answer = await call(server, "GET", "", timeout=VERSION_TIMEOUT)
+    except Unknown as error:
+        raise NotSent(error.detail, error.status) from error
+    except Rejected:
+        answer = None
+    found = text(fields(answer).get("version")) or ""
+    versions[server.api_url] = (found, time.monotonic() + VERSION_KEPT)
+    return found
+
+
+async def call(
+    server: Server,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    query: dict[str, str] | None = None,
+    timeout: float,
+) -> Any:
+    """The decoded answer, or one of the three outcomes."""
+    try:
+        async with asyncio.timeout(timeout):
+            status, headers, answer = await exchange(server, method, path, body, query)
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        raise NotSent("Evolution cannot be reached.") from error
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError) as error:
+        raise Rejected("The address or the key of this instance is not valid.") from error
+    except TimeoutError as error:
+        raise Unknown(f"Evolution did not answer within {timeout:g} seconds.") from error
+    except (httpx2.TransportError, httpx2.DecodingError) as error:
+        raise Unknown("The connection to Evolution was cut.") from error
+    if status in IN_BETWEEN:
+        raise Unknown(f"A proxy before Evolution answered {status}.", status)
+    try:
+        decoded = orjson.loads(answer) if answer else None
+    except orjson.JSONDecodeError as error:
+        if status < 300:
+            raise Unknown("Evolution's answer cannot be read.", status) from error
+        decoded = None
+    if status >= 300:
+        raise failure(server, status, headers, decoded, body)
+    return decoded
+
+
+async def exchange(
+    server: Server, method: str, path: str, body: Any, query: dict[str, str] | None
+) -> tuple[int, httpx2.Headers, bytearray]:
+    root = server.api_url.rstrip("/").removesuffix("/manager").rstrip("/")
+    request = client().stream(
+        method,
+        f"{root}/{path}",
+        params=query,
+        content=None if body is None else orjson.dumps(body),
+        headers={"apikey": server.api_key, "content-type": "application/json"},
+    )
+    answer = bytearray()
+    async with request as response:
+        async for chunk in response.aiter_bytes():
+            answer += chunk
+            if len(answer) > LARGEST_ANSWER:
+                raise Rejected("Evolution's answer is too large.", response.status_code)
+        return response.status_code, response.headers, answer
+
+
+def named(server: Server) -> str:
+    return quote(server.identifier, safe="")
+
+
+def failure(server: Server, status: int, headers: httpx2.Headers, answer: Any, body: Any) -> CallFailed:
+    detail = detail_of(server, answer, body) or f"Evolution answered {status}."
+    closed = status == 400 and detail == CONNECTION_CLOSED
+    if status in (429, 503) or closed:
+        return NotSent(detail, status, retry_after(headers.get("retry-after")))
+    return Rejected(detail, status)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds, or the date from which on it may be tried again."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (at - datetime.now(at.tzinfo or UTC)).total_seconds())
+
+
+def detail_of(server: Server, answer: Any, body: Any = None) -> str:
+    """The vendor's words in one line, whatever they are nested in, without what nobody else should read."""
+    answer = fields(answer)
+    response = answer.get("response")
+    message = response.get("message") if isinstance(response, dict) else response
+    said = [message, answer.get("message"), answer.get("error")]
+    detail = next((line for line in (". ".join(sentences(one)) for one in said) if line), "")
+    for private in sorted({server.api_key, *private_values(body)}, key=len, reverse=True):
+        if len(private) >= SHORTEST_PRIVATE:
+            detail = detail.replace(private, "…")
+    return detail[:LONGEST_DETAIL]
+
+
+def sentences(message: Any) -> Iterator[str]:
+    for one in elements(message):
+        if isinstance(one, list):
+            yield from sentences(one)
+        elif isinstance(one, dict):
+            yield from (NOT_ON_WHATSAPP,) if one.get("exists") is False else sentences(one.get("message"))
+        elif sentence := text(one):
+            yield sentence.removeprefix("Error: ").strip()
+
+
+def private_values(body: Any) -> Iterator[str]:
+    for name, value in fields(body).items():
+        if isinstance(value, dict):
+            yield from private_values(value)
+        elif name in PRIVATE and isinstance(value, str):
+            yield value

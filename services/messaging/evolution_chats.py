@@ -1,0 +1,70 @@
+"""Who is meant: the WhatsApp ids of every version, sorted into phones, privacy ids (lid) and groups."""
+
+from typing import Any
+
+from services.messaging import phones
+from services.messaging.evolution_values import text
+from services.messaging.inbound import Chat, Participant
+
+PHONE_SERVERS = {"s.whatsapp.net", "c.us", "hosted"}
+LID_SERVERS = {"lid", "hosted.lid"}
+WHATSAPP_ITSELF = "0"
+LONGEST_PHONE = 17  # Evolution takes 18 digits and more for a group
+
+
+def bare(jid: str) -> str:
+    """Drop the device (`55…:7@s.whatsapp.net`); name the server where a caller's bare digits came back."""
+    local, at, server = jid.partition("@")
+    if at:
+        return f"{local.partition(':')[0]}@{server}"
+    digits = phones.NOT_DIGITS.sub("", local)
+    return f"{local}@g.us" if len(digits) > LONGEST_PHONE else f"{digits}@s.whatsapp.net"
+
+
+def phone(jid: str | None) -> str | None:
+    local, _, server = bare(jid).partition("@") if jid else ("", "", "")
+    if server in PHONE_SERVERS and local.isascii() and local.isdigit() and local != WHATSAPP_ITSELF:
+        return phones.canonical(local)
+    return None
+
+
+def lid(jid: str | None) -> str | None:
+    """A lid is all digits too, but never a phone."""
+    local, _, server = bare(jid).partition("@") if jid else ("", "", "")
+    return f"{local}@lid" if server in LID_SERVERS and local else None
+
+
+def chat(key: dict[str, Any], data: dict[str, Any]) -> Chat | None:
+    """The chat of a message key, or None for what is no conversation (status, broadcast, newsletter, bot)."""
+    remote = text(key.get("remoteJid"))
+    if remote is None:
+        return None
+    jid = bare(remote)
+    server = jid.partition("@")[2]
+    if server == "g.us":
+        return Chat(jid=jid, group=jid)
+    if server not in PHONE_SERVERS and server not in LID_SERVERS:
+        return None
+    alternative = text(key.get("remoteJidAlt"))
+    number = phone(alternative)
+    if number is None and not key.get("fromMe"):  # in our own messages the sender is us
+        number = phone(text(key.get("senderPn")) or text(data.get("senderPn")))
+    number = number or phone(jid)
+    privacy_id = lid(jid) or lid(alternative) or lid(text(key.get("previousRemoteJid")))
+    if number is None and privacy_id is None:
+        return None
+    return Chat(jid=jid, phone=number, lid=privacy_id)
+
+
+def participant(key: dict[str, Any], data: dict[str, Any]) -> Participant | None:
+    """Who spoke in a group. Since 2.3.5 the field is there in other chats too, and empty."""
+    member = text(key.get("participant")) or text(data.get("participant"))
+    if member is None:
+        return None
+    alternative = text(key.get("participantAlt")) or text(key.get("participantPn"))
+    jid = bare(member)
+    return Participant(
+        jid=jid,
+        phone=phone(alternative) or phone(jid),
+        lid=lid(jid) or lid(alternative) or lid(text(key.get("participantLid"))),
+    )
