@@ -1,14 +1,24 @@
 """Throw-away infrastructure for a test run, and a session on the schema of the folder that the test is in."""
 
+import base64
+import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+
 from deploy.local import infrastructure
 from deploy.local.infrastructure import Addresses
-
 from services.kit import migrate
 from services.kit.db import Database, Session
+
+os.environ |= {
+    "APP_ENV": "test",
+    "JWT_SECRET": "only for the tests: thirty-two bytes and more",
+    "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
+    "SERVICE_KEYS": "{}",
+    "DATABASE_URL": "",
+    "GRPC_PORT": "0",
+}
 
 
 class Undo(Exception):
@@ -27,14 +37,20 @@ async def urls(addresses: Addresses) -> dict[str, str]:
     return await migrate.prepare(addresses.database_url, migrate.passwords("of the tests"))
 
 
-@pytest.fixture(scope="package")
-async def db(request: pytest.FixtureRequest, urls: dict[str, str]) -> AsyncIterator[Database]:
+@pytest.fixture(scope="session")
+async def databases(urls: dict[str, str]) -> AsyncIterator[dict[str, Database]]:
+    databases = {service: Database(url, schema=service) for service, url in urls.items()}
+    for database in databases.values():
+        await database.open()
+    yield databases
+    for database in databases.values():
+        await database.close()
+
+
+@pytest.fixture
+def db(request: pytest.FixtureRequest, databases: dict[str, Database]) -> Database:
     """The database of the service that the test's folder is named for."""
-    service = Path(str(request.node.path)).name
-    database = Database(urls[service], schema=service)
-    await database.open()
-    yield database
-    await database.close()
+    return databases[request.path.parent.name]
 
 
 @pytest.fixture

@@ -1,5 +1,10 @@
 """The tables of campaigns."""
 
+from sqlalchemy.orm import DeclarativeBase
+
 from services.kit import tables
 
-Base = tables.schema("campaigns")
+
+class Base(DeclarativeBase):
+    metadata = tables.metadata("campaigns")
+    type_annotation_map = tables.TYPES

@@ -1,5 +1,10 @@
 """The tables of identity."""
 
+from sqlalchemy.orm import DeclarativeBase
+
 from services.kit import tables
 
-Base = tables.schema("identity")
+
+class Base(DeclarativeBase):
+    metadata = tables.metadata("identity")
+    type_annotation_map = tables.TYPES

@@ -1,5 +1,10 @@
 """The tables of intelligence."""
 
+from sqlalchemy.orm import DeclarativeBase
+
 from services.kit import tables
 
-Base = tables.schema("intelligence")
+
+class Base(DeclarativeBase):
+    metadata = tables.metadata("intelligence")
+    type_annotation_map = tables.TYPES

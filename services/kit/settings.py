@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+from functools import cache
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -55,8 +56,9 @@ class ServiceSettings(Settings):
 SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
 
+@cache
 def load(kind: type[SomeSettings]) -> SomeSettings:
-    """The settings from the environment, or the end of the process with every problem named."""
+    """The settings from the environment, read once; or the end of the process with every problem named."""
     try:
         return kind()
     except ValidationError as error:

@@ -1,5 +1,10 @@
 """The tables of knowledge."""
 
+from sqlalchemy.orm import DeclarativeBase
+
 from services.kit import tables
 
-Base = tables.schema("knowledge")
+
+class Base(DeclarativeBase):
+    metadata = tables.metadata("knowledge")
+    type_annotation_map = tables.TYPES

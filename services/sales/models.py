@@ -1,5 +1,10 @@
 """The tables of sales."""
 
+from sqlalchemy.orm import DeclarativeBase
+
 from services.kit import tables
 
-Base = tables.schema("sales")
+
+class Base(DeclarativeBase):
+    metadata = tables.metadata("sales")
+    type_annotation_map = tables.TYPES

@@ -172,7 +172,9 @@ class Simulator:
         self.instances[name] = made
         return made
 
-    def customer(self, phone: str, name: str = "Maria", *, lid: str | None = None, addressing: str = "pn") -> Customer:
+    def customer(
+        self, phone: str, name: str = "Maria", *, lid: str | None = None, addressing: str = "pn"
+    ) -> Customer:
         made = Customer(phone, name, lid, addressing)
         self.customers[same_person(phone)] = made
         return made
@@ -237,7 +239,14 @@ class Simulator:
         return str(record["key"]["id"])
 
     def send_file(
-        self, phone: str, kind: str, content: bytes, mimetype: str, *, instance: str | None = None, **details: str
+        self,
+        phone: str,
+        kind: str,
+        content: bytes,
+        mimetype: str,
+        *,
+        instance: str | None = None,
+        **details: str,
     ) -> str:
         with_base64 = self._place(instance).webhook_base64
         message = payloads.media(kind, content, mimetype, with_base64=with_base64, **details)  # type: ignore[arg-type]
@@ -307,7 +316,9 @@ class Simulator:
 
     # What Evolution does
 
-    def accept(self, place: Instance, verb: str, number: str, record: Json, text: str, file: bytes | None) -> None:
+    def accept(
+        self, place: Instance, verb: str, number: str, record: Json, text: str, file: bytes | None
+    ) -> None:
         """From here on it is with the customer, and no error can take it back."""
         key = record["key"]
         line = Accepted(key["id"], place.name, verb, number, key["remoteJid"], text, time.time())
@@ -320,7 +331,9 @@ class Simulator:
         reaction = record["message"].get("reactionMessage")
         place.stored[key["id"]] = Stored(record, payloads.row_id(), file=file)
         kind = "reaction" if reaction else verb.removeprefix("send").lower()
-        self._deliver(place, record, kind, text, file=file, target=reaction["key"]["id"] if reaction else None)
+        self._deliver(
+            place, record, kind, text, file=file, target=reaction["key"]["id"] if reaction else None
+        )
 
     def echo(self, place: Instance, record: Json) -> asyncio.Task[None] | None:
         task = self.post(place, "send.message", record)
@@ -383,7 +396,9 @@ class Simulator:
     async def _attempt(self, url: str, headers: Json, body: bytes) -> int | None:
         sent = {"content-type": "application/json", **headers}
         try:
-            answer = await self._client.post(url, content=body, headers=sent, timeout=self.plan.webhook_timeout)
+            answer = await self._client.post(
+                url, content=body, headers=sent, timeout=self.plan.webhook_timeout
+            )
         except httpx2.HTTPError:
             return None
         return answer.status_code

@@ -1,0 +1,10 @@
+"""What messaging does by the clock."""
+
+from datetime import timedelta
+
+from services.kit.jobs import every
+from services.messaging import sending
+
+JOBS = [
+    every(timedelta(seconds=2), sending.sweep),
+]

@@ -1,0 +1,21 @@
+"""Every RPC of the messaging service, and the function that answers it."""
+
+from protos.messaging_pb2_grpc import MessagingServicer
+from services.kit.rpc import Door, command, query, workflow
+from services.messaging import contexts, conversations, instances, sending, webhooks
+
+CONTEXTS = ("intelligence", "sales", "campaigns")
+
+
+class Messaging(Door, MessagingServicer):
+    ListConversations = query(conversations.list_conversations)
+    GetConversation = query(conversations.get_conversation)
+    SetMode = command(conversations.set_mode)
+    ReadConversation = workflow(conversations.read)
+    SendMessage = workflow(sending.send)
+    ListInstances = query(instances.list_instances)
+    CreateInstance = command(instances.create)
+    ConfigureWebhook = workflow(instances.configure_webhook)
+    ReceiveWebhooks = workflow(webhooks.receive)
+    GetContext = query(contexts.get, callers=CONTEXTS)
+    Deliver = workflow(sending.deliver, callers=CONTEXTS)

@@ -1,0 +1,20 @@
+"""Who sees which conversation: what a caller may not see does not exist."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, true
+
+from services.kit.actor import Actor
+from services.kit.errors import NotFound
+from services.messaging.models import Conversation
+
+
+class ConversationNotFound(NotFound):
+    """Conversation not found"""
+
+
+def visible(actor: Actor) -> ColumnElement[Any]:
+    """Agents see what is theirs and the queue; everybody else sees all."""
+    if actor.leads:
+        return true()
+    return or_(Conversation.assigned_to == actor.id, Conversation.assigned_to.is_(None))
