@@ -1,6 +1,7 @@
 """Calls to Evolution: one each, never repeated here, with an outcome that says what may be sent again."""
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import httpx2
 import orjson
 
+from services.kit.errors import Upstream
 from services.messaging.evolution_values import elements, fields, text
 
 
@@ -25,21 +27,18 @@ class Server:
     identifier: str
 
 
-class CallFailed(Exception):
-    """Evolution did not do it. `detail` may be shown to people: it holds no key, no message and no number."""
+class CallFailed(Upstream):
+    """Evolution did not do it. The message may be shown to people: no key, no text and no number is in it."""
 
-    def __init__(self, detail: str, status: int | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.status = status
+    def __init__(
+        self, detail: str, upstream_status: int | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.upstream_status = upstream_status
 
 
 class NotSent(CallFailed):
     """Proven not delivered: this, and only this, may be sent again."""
-
-    def __init__(self, detail: str, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(detail, status)
-        self.retry_after = retry_after
 
 
 class Rejected(CallFailed):
@@ -97,7 +96,7 @@ async def version(server: Server) -> str:
     try:
         answer = await call(server, "GET", "", timeout=VERSION_TIMEOUT)
     except Unknown as error:
-        raise NotSent(error.detail, error.status) from error
+        raise NotSent(error.message, error.upstream_status) from error
     except Rejected:
         answer = None
     found = text(fields(answer).get("version")) or ""
@@ -171,19 +170,19 @@ def failure(server: Server, status: int, headers: httpx2.Headers, answer: Any, b
     return Rejected(detail, status)
 
 
-def retry_after(header: str | None) -> float | None:
+def retry_after(header: str | None) -> int | None:
     """Seconds, or the date from which on it may be tried again."""
     if header is None:
         return None
     try:
-        return max(0.0, float(header))
-    except ValueError:
+        return max(0, math.ceil(float(header)))
+    except (ValueError, OverflowError):
         pass
     try:
-        at = parsedate_to_datetime(header)
+        at = parsedate_to_datetime(header).astimezone(UTC)
     except ValueError:
         return None
-    return max(0.0, (at - datetime.now(at.tzinfo or UTC)).total_seconds())
+    return max(0, math.ceil((at - datetime.now(UTC)).total_seconds()))
 
 
 def detail_of(server: Server, answer: Any, body: Any = None) -> str:

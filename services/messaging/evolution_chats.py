@@ -43,13 +43,14 @@ def chat(key: dict[str, Any], data: dict[str, Any]) -> Chat | None:
     server = jid.partition("@")[2]
     if server == "g.us":
         return Chat(jid=jid, group=jid)
-    if server not in PHONE_SERVERS and server not in LID_SERVERS:
+    own = phone(jid)
+    if own is None and server not in LID_SERVERS:
         return None
     alternative = text(key.get("remoteJidAlt"))
     number = phone(alternative)
     if number is None and not key.get("fromMe"):  # in our own messages the sender is us
         number = phone(text(key.get("senderPn")) or text(data.get("senderPn")))
-    number = number or phone(jid)
+    number = number or own
     privacy_id = lid(jid) or lid(alternative) or lid(text(key.get("previousRemoteJid")))
     if number is None and privacy_id is None:
         return None

@@ -112,7 +112,7 @@ async def logout(server: Server) -> None:
     try:
         await call(server, "DELETE", f"instance/logout/{named(server)}", timeout=SEND_TIMEOUT)
     except Rejected as error:
-        if error.status != 400 or NOT_CONNECTED not in error.detail:
+        if error.upstream_status != 400 or NOT_CONNECTED not in error.message:
             raise
 
 

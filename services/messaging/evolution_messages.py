@@ -134,7 +134,7 @@ def protocol(node: dict[str, Any], own_id: str | None) -> Item:
 
 
 def edited_content(value: object) -> str | None:
-    body = fields(value)
+    body = fields(fields(value).get("message")) or fields(value)
     found = evolution_content.core(body)
     if found is None or found.name in evolution_content.CONTROL:
         return None

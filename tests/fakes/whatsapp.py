@@ -1,142 +1,25 @@
-"""A small WhatsApp with an Evolution in front: customers, instances, webhooks and a ledger of what was sent."""
+"""A small WhatsApp with an Evolution in front: customers, instances and a ledger of what was sent."""
 
 import asyncio
 import json
 import os
-import random
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-
-import httpx2
 
 from tests.fakes import evolution_payloads as payloads
 from tests.fakes.evolution_payloads import Json
-
-NEVER_AGAIN = {400, 401, 403, 404, 422}  # Evolution 2.3 drops an event for good at these answers
-WHOLE_WEBHOOK = {"enabled": True, "byEvents": False, "base64": False, "headers": {}, "events": []}
-
-
-@dataclass
-class Fault:
-    """One misbehaviour of the next calls whose path starts with `verb`.
-
-    Not accepted: `status`, `closed` (400), `graph` (201 with an error), `keyless` (201), `drop` (connection cut).
-    Accepted: `slow` (first waits), `late` (then waits), `cut`, `garbage` (no JSON), `fail` (then `status`).
-    `ghost` answers 201 and delivers nothing.
-    """
-
-    kind: str
-    verb: str = "message/"
-    times: int = 1
-    seconds: float = 0.0
-    status: int = 500
-    retry_after: int | None = None
-
-
-@dataclass
-class Plan:
-    """How Evolution behaves; `echo` is first (before the answer), beside or never."""
-
-    faults: list[Fault] = field(default_factory=list)
-    echo: str = "beside"
-    copies: int = 1
-    reverse: int = 0
-    noise: bool = True
-    statuses: list[str] = field(default_factory=lambda: ["SERVER_ACK", "DELIVERY_ACK"])
-    status_delay: float = 0.02
-    retry_delay: float = 5.0
-    retry_cap: float = 300.0
-    retry_attempts: int = 10
-    webhook_timeout: float = 30.0
-
-    def take(self, verb: str) -> Fault | None:
-        fault = next((one for one in self.faults if verb.startswith(one.verb)), None)
-        if fault:
-            fault.times -= 1
-            if fault.times <= 0:
-                self.faults.remove(fault)
-        return fault
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """A line of the ledger: this has gone out to WhatsApp, whatever the caller was told."""
-
-    external_id: str
-    instance: str
-    verb: str
-    number: str
-    jid: str
-    text: str
-    at: float
-
-
-@dataclass(frozen=True)
-class Received:
-    """What a customer sees: a message, or a reaction, edit, deletion or read mark of one (`target`)."""
-
-    external_id: str
-    kind: str
-    text: str
-    instance: str
-    at: float
-    target: str | None = None
-    file: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Delivery:
-    event: str
-    instance: str
-    attempt: int
-    status: int | None
-    at: float
-
-
-@dataclass
-class Customer:
-    phone: str
-    name: str
-    lid: str | None = None
-    addressing: str = "pn"  # or "lid": known by both, or "lid_only"
-    received: list[Received] = field(default_factory=list)
-
-
-@dataclass
-class Stored:
-    record: Json
-    row: str
-    updates: list[str] = field(default_factory=list)
-    file: bytes | None = None
-
-
-@dataclass
-class Instance:
-    name: str
-    token: str
-    number: str
-    integration: str = "WHATSAPP-BAILEYS"
-    state: str = "open"
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    webhook: Json | None = None
-    webhook_row: str = field(default_factory=payloads.row_id)
-    webhook_base64: bool = False  # Evolution looks at this flag only when it connects
-    stored: dict[str, Stored] = field(default_factory=dict)
-    groups: dict[str, Json] = field(default_factory=dict)
-    codes: int = 0
-
-    @property
-    def jid(self) -> str:
-        return f"{self.number}@s.whatsapp.net"
-
-
-def same_person(phone: str) -> str:
-    """Brazil's ninth digit makes no other person."""
-    digits = "".join(filter(str.isdigit, phone.partition("@")[0].partition(":")[0]))
-    return digits[:4] + digits[5:] if len(digits) == 13 and digits.startswith("55") else digits
+from tests.fakes.evolution_webhooks import Plan, Webhooks
+from tests.fakes.whatsapp_state import (
+    WHOLE_WEBHOOK,
+    Accepted,
+    Customer,
+    Instance,
+    Received,
+    Stored,
+    same_person,
+)
 
 
 class Simulator:
@@ -144,23 +27,20 @@ class Simulator:
         self.url = ""
         self.api_key = api_key
         self.version = version
-        self.plan = Plan()
         self.instances: dict[str, Instance] = {}
         self.customers: dict[str, Customer] = {}
         self.absent: set[str] = set()
         self.ledger: list[Accepted] = []
-        self.deliveries: list[Delivery] = []
         self._ledger_file = ledger
-        self._client = httpx2.AsyncClient(trust_env=False, headers={"user-agent": "axios/1.12.2"})
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[Callable[[], None]] = []
+        self.webhooks = Webhooks(self.changed)
         self._news = asyncio.Event()
 
+    @property
+    def plan(self) -> Plan:
+        return self.webhooks.plan
+
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.aclose()
+        await self.webhooks.close()
 
     # What tests set up and look at
 
@@ -194,7 +74,7 @@ class Simulator:
 
     async def settled(self, timeout: float = 10.0) -> None:
         """Until no webhook is on its way."""
-        await self.until(lambda: not self._tasks, timeout)
+        await self.until(lambda: not self.webhooks.tasks, timeout)
 
     async def stream(self, phone: str, after: int = 0) -> AsyncIterator[Received]:
         customer = self._customer(phone)
@@ -220,7 +100,7 @@ class Simulator:
         at: float | None = None,
         external_id: str | None = None,
     ) -> str:
-        """The customer writes; the id of the message. The same `external_id` again is WhatsApp's own repetition."""
+        """The customer writes. The same `external_id` again is WhatsApp's own repetition."""
         place, customer = self._place(instance), self._customer(phone, name)
         content = payloads.text(text) if message is None else message
         record = payloads.record(
@@ -249,7 +129,7 @@ class Simulator:
         **details: str,
     ) -> str:
         with_base64 = self._place(instance).webhook_base64
-        message = payloads.media(kind, content, mimetype, with_base64=with_base64, **details)  # type: ignore[arg-type]
+        message = payloads.media(kind, content, mimetype, with_base64=with_base64, **details)
         return self.say(phone, message=message, file=content, instance=instance)
 
     def react(self, phone: str, target: str, emoji: str, *, instance: str | None = None) -> str:
@@ -342,83 +222,22 @@ class Simulator:
         return task
 
     def post(self, place: Instance, event: str, data: object) -> asyncio.Task[None] | None:
-        """Every event goes its own way, at once; nobody waits for another."""
-        hook = place.webhook
-        if not hook or not hook["enabled"]:
-            return None
-        if hook["events"] and event.replace(".", "_").replace("-", "_").upper() not in hook["events"]:
-            return None
         envelope: Json = {
             "event": event,
             "instance": place.name,
             "data": data,
-            "destination": hook["url"],
-            "date_time": payloads.date_time(),
             "sender": place.jid,
             "server_url": self.url,
             "apikey": place.token,
         }
-        body = json.dumps(envelope, ensure_ascii=False).encode()
-        suffix = f"/{event.replace('.', '-')}" if hook["byEvents"] else ""
-
-        def start() -> asyncio.Task[None]:
-            task = self._spawn(self._send_webhook(place, event, hook["url"] + suffix, hook["headers"], body))
-            for _ in range(self.plan.copies - 1):
-                self._spawn(self._send_webhook(place, event, hook["url"] + suffix, hook["headers"], body))
-            return task
-
-        if self.plan.reverse:
-            self._held.insert(0, start)
-            if len(self._held) >= self.plan.reverse:
-                self._spawn(self._release())
-            return None
-        return start()
-
-    async def _release(self) -> None:
-        """The held ones, the last first, each after the one before it has arrived."""
-        held, self._held, self.plan.reverse = self._held, [], 0
-        for start in held:
-            task = start()
-            if isinstance(task, asyncio.Task):
-                await asyncio.wait([task])
-
-    async def _send_webhook(self, place: Instance, event: str, url: str, headers: Json, body: bytes) -> None:
-        plan = self.plan
-        delay = plan.retry_delay
-        for attempt in range(1, plan.retry_attempts + 1):
-            status = await self._attempt(url, headers, body)
-            self.deliveries.append(Delivery(event, place.name, attempt, status, time.time()))
-            if status is not None and (status < 300 or status in NEVER_AGAIN):
-                return
-            await asyncio.sleep(max(plan.retry_delay, delay * random.uniform(0.8, 1.2)))
-            delay = min(delay * 2, plan.retry_cap)
-
-    async def _attempt(self, url: str, headers: Json, body: bytes) -> int | None:
-        sent = {"content-type": "application/json", **headers}
-        try:
-            answer = await self._client.post(
-                url, content=body, headers=sent, timeout=self.plan.webhook_timeout
-            )
-        except httpx2.HTTPError:
-            return None
-        return answer.status_code
+        return self.webhooks.post(place.webhook, envelope)
 
     def _later(self, delay: float, place: Instance, external_id: str, status: str) -> None:
         async def wait() -> None:
             await asyncio.sleep(delay)
             self.status(external_id, status, instance=place.name)
 
-        self._spawn(wait())
-
-    def _spawn(self, work: object) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self.changed()
+        self.webhooks.spawn(wait())
 
     def changed(self) -> None:
         self._news.set()
