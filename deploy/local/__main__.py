@@ -120,12 +120,12 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
     console.print(f"\nReady in {seconds:.1f} s.", style="bold green")
     for name, value in rows.items():
         console.print(f"  {name:<14} {value}", markup=False)
-    register = (
-        f'curl {address}/api/auth/register --json \'{{"email": "ana@empresa.com.br", "password": "..."}}\''
-    )
+    register = f"curl {address}/api/auth/register -H 'Content-Type: application/json'"
+    person = '{"email": "ana@empresa.com.br", "password": "uma senha longa"}'
     console.print("\nFirst steps, in another terminal", style="bold")
     console.print("  make chat      talk to it as a customer does")
-    console.print(f"  {register}\n                 the first user to register is the admin", markup=False)
+    console.print(f"  {register} -d '{person}'", markup=False)
+    console.print("                 the first user to register is the admin")
     console.print("\nCtrl-C ends everything.")
 
 
