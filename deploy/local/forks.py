@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
-from deploy.local.process import Part, Running, spawn
+from deploy.local.process import Died, Part, Running, spawn
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +21,7 @@ class Zygote:
     """What it has told: that the imports are done, what a child said when it was ready, how one ended."""
 
     writer: asyncio.StreamWriter | None = None
+    gone: bool = False
     imported: asyncio.Event = field(default_factory=asyncio.Event)
     said: dict[str, asyncio.Future[str]] = field(default_factory=dict)
     exited: dict[str, asyncio.Future[int]] = field(default_factory=dict)
@@ -51,6 +52,8 @@ def child(
     """A process that the zygote forks; it is ready when it has said so on READY_FD."""
 
     async def launch() -> Running:
+        if zygote.gone:
+            raise Died(name, "cannot start without the zygote", log)
         loop = asyncio.get_running_loop()
         said, exited = loop.create_future(), loop.create_future()
         zygote.said[name], zygote.exited[name] = said, exited
@@ -81,6 +84,7 @@ async def listen(zygote: Zygote, reader: asyncio.StreamReader) -> None:
                 case "exited":
                     zygote.exited[event["name"]].set_result(event["code"])
     finally:
-        for exited in zygote.exited.values():  # the zygote is gone, and its children with it
+        zygote.gone = True
+        for exited in zygote.exited.values():  # its children go with it
             if not exited.done():
                 exited.set_result(-SIGKILL)

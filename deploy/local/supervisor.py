@@ -45,10 +45,15 @@ async def run(stack: Stack, report: Report, up: asyncio.Event) -> None:
     edge = keep(stack.edge, report)
     below = [keep(part, report) for part in stack.below]
     ours: list[Kept] = []
+
+    def report_ours(name: str, state: str, **rest: Any) -> None:
+        if not stack.zygote.gone:  # else its own death says it all
+            report(name, state, **rest)
+
     try:
         await all_up([*below, forge], forge)
         urls = await migrate(stack, report)
-        ours += [keep(stacks.process(stack, member, urls), report) for member in stack.members]
+        ours += [keep(stacks.process(stack, member, urls), report_ours) for member in stack.members]
         await all_up([*ours, edge], forge)
         await reach_gateway(stack.edge)
         up.set()
