@@ -23,6 +23,9 @@ protos/.ready: $(PROTOS) .venv/ready
 		--include_source_info --include_imports --descriptor_set_out=protos/descriptors.binpb $(PROTOS)
 	@touch $@
 
+run: setup ## Start the whole system on this machine: PORT=3000 REPLICAS=1 CONVO_HOME=.convo
+	@$(PY) -m deploy.local
+
 fmt: .venv/ready ## Format and fix
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
@@ -39,4 +42,4 @@ migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABAS
 
 migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
 	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
-.PHONY: help setup protos fmt lock migrate migration
+.PHONY: help setup protos run fmt lock migrate migration

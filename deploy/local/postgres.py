@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT
@@ -119,7 +120,7 @@ def copied(programs: Path, home: Path) -> Path:
 
 
 def server(
-    place: Site, port: int, password: str, log: Path, *, durable: bool = True, inherit: tuple[int, ...] = ()
+    place: Site, port: int, password: str, log: Path, *, durable: bool = True, inherit: Sequence[int] = ()
 ) -> Part:
     settings = SETTINGS | ({} if durable else THROW_AWAY) | {"port": str(port)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

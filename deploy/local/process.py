@@ -12,21 +12,21 @@ from signal import SIGKILL, SIGTERM, Signals
 from typing import Any
 
 TAIL = 20  # lines of a log that are worth showing
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
 class Died(Exception):
     """A part ended, or never became ready."""
 
-    def __init__(self, name: str, reason: str, log: Path) -> None:
+    def __init__(self, name: str, reason: str, log: Path, code: int | None = None) -> None:
         super().__init__(f"{name} {reason}")
-        self.lines = tail(log)
         self.log = log
+        self.code = code
+        self.lines = tail(log)
 
 
 @dataclass(frozen=True)
 class Running:
-    pid: int
     exited: asyncio.Future[int]
     send: Callable[[Signals], None]
     said: asyncio.Future[str] | None = None
@@ -62,7 +62,7 @@ async def until_ready(part: Part, process: Running) -> None:
             {ready, process.exited}, timeout=part.patience, return_when=asyncio.FIRST_COMPLETED
         )
         if process.exited.done():
-            raise Died(part.name, ended(process.exited.result()), part.log)
+            raise death(part, process)
         if not ready.done():
             raise Died(part.name, f"was not ready after {part.patience:.0f} s", part.log)
         ready.result()
@@ -117,7 +117,7 @@ async def spawn(
         with contextlib.suppress(ProcessLookupError):
             child.send_signal(number)
 
-    return Running(child.pid, asyncio.ensure_future(child.wait()), send)
+    return Running(asyncio.ensure_future(child.wait()), send)
 
 
 def bound_to(parent: int, number: Signals) -> Callable[[], None]:
@@ -134,6 +134,12 @@ def bound_to(parent: int, number: Signals) -> Callable[[], None]:
     return bind
 
 
+def rename(name: str) -> None:
+    """The name that ps and top show for this process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     while not await condition():  # noqa: ASYNC110 - another program sets no event of ours
         await asyncio.sleep(0.02)
@@ -146,12 +152,17 @@ async def answers(port: int, path: str) -> bool:
     except OSError:
         return False
     try:
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         return b" 200 " in await reader.readline()
     except OSError:
         return False
     finally:
         writer.close()
+
+
+def death(part: Part, process: Running) -> Died:
+    code = process.exited.result()
+    return Died(part.name, ended(code), part.log, code)
 
 
 def ended(code: int) -> str:

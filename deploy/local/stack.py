@@ -1,0 +1,111 @@
+"""What there is to run: the embedded parts or the user's own instead, our processes, and who is told what."""
+
+import asyncio
+from dataclasses import dataclass
+
+from deploy.local import credentials, forks, home, infrastructure, ports, postgres
+from deploy.local import settings as configuration
+from deploy.local.credentials import Credentials
+from deploy.local.forks import Zygote
+from deploy.local.process import Part
+from deploy.local.settings import Member, Settings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`below` are the embedded parts, `theirs` the names of those that the user brings."""
+
+    settings: Settings
+    secrets: Credentials
+    members: list[Member]
+    below: list[Part]
+    theirs: list[str]
+    zygote: Zygote
+    forge: Part
+    edge: Part
+    admin_url: str
+    shared: dict[str, str]
+    notes: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        """In the order in which they come up."""
+        return [
+            *(part.name for part in self.below),
+            "zygote",
+            "migrations",
+            *(m.name for m in self.members),
+            "envoy",
+        ]
+
+
+async def plan(settings: Settings, lock: int) -> Stack:
+    secrets = credentials.kept(settings.home)
+    members = configuration.members(
+        settings.replicas, ports.free(settings.replicas * len(credentials.CALLERS))
+    )
+    parts, admin_url, addresses, notes = await embedded(settings, secrets, lock)
+    zygote = Zygote()
+    modules = [*dict.fromkeys(member.module for member in members), "deploy.local.migration"]
+    gateways = [member.port for member in members if member.service == "gateway"]
+    [admin_port] = ports.free(1)
+    log = home.log(settings.home, "envoy")
+    return Stack(
+        settings=settings,
+        secrets=secrets,
+        members=members,
+        below=parts,
+        theirs=[name for name in ("postgres", "nats", "s3") if name not in {part.name for part in parts}],
+        zygote=zygote,
+        forge=forks.parent(zygote, modules, home.log(settings.home, "zygote"), inherit=[lock]),
+        edge=infrastructure.envoy(settings.home, settings.port, admin_port, gateways, log, inherit=[lock]),
+        admin_url=admin_url,
+        shared=configuration.shared({**settings.given, **addresses}, secrets, members),
+        notes=notes,
+    )
+
+
+async def embedded(
+    settings: Settings, secrets: Credentials, lock: int
+) -> tuple[list[Part], str, dict[str, str], list[str]]:
+    """The parts that the user does not bring, the database's URL, how services reach the others, remarks."""
+    folder, given = settings.home, settings.given
+    parts: list[Part] = []
+    addresses: dict[str, str] = {}
+    notes: list[str] = []
+    admin_url = configuration.database_url(given)
+    if admin_url is None:
+        site = await asyncio.to_thread(postgres.site, folder)
+        if site.data.parent != folder:
+            notes.append(
+                f"PostgreSQL's data is in {site.data}: {folder} is closed to the user that it runs as."
+            )
+        [port] = ports.free(1)
+        log = home.log(folder, "postgres")
+        parts.append(postgres.server(site, port, secrets.database_password, log, inherit=[lock]))
+        admin_url = postgres.url(port, secrets.database_password)
+    if "NATS_URL" not in given:
+        port, monitor_port = ports.free(2)
+        log = home.log(folder, "nats")
+        parts.append(infrastructure.nats(folder, port, monitor_port, secrets.nats_token, log, inherit=[lock]))
+        addresses["NATS_URL"] = infrastructure.nats_url(port, secrets.nats_token)
+    if "S3_ENDPOINT" not in given:
+        numbers = ports.free(infrastructure.S3_PORTS)
+        log = home.log(folder, "s3")
+        parts.append(
+            infrastructure.s3(folder, numbers, secrets.s3_key, secrets.s3_secret, log, inherit=[lock])
+        )
+        addresses |= infrastructure.s3_environment(numbers[0], secrets.s3_key, secrets.s3_secret)
+    return parts, admin_url, addresses, notes
+
+
+def migration(stack: Stack) -> Part:
+    environment = {**stack.shared, "DATABASE_URL": stack.admin_url}
+    log = home.log(stack.settings.home, "migrations")
+    return forks.child(stack.zygote, "migrations", "deploy.local.migration", environment, None, log)
+
+
+def process(stack: Stack, member: Member, urls: dict[str, str]) -> Part:
+    environment = {**stack.shared, **configuration.own(member, stack.secrets, urls)}
+    log = home.log(stack.settings.home, member.name)
+    return forks.child(stack.zygote, member.name, member.module, environment, member.port, log)
