@@ -224,4 +224,4 @@ async def _tell_whatsapp(target: Any, marked: list[Row]) -> None:
     try:
         await evolution.mark_read(target, keys)
     except CallFailed as error:
-        log.warning("whatsapp_not_marked_read", status=error.status)
+        log.warning("whatsapp_not_marked_read", status=error.upstream_status)

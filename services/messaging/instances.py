@@ -149,7 +149,7 @@ async def configure_webhook(
             evolution_instances.Webhook(url=url, headers={"x-webhook-token": secret}),
         )
     except CallFailed as error:
-        raise WebhookNotSet(error.detail) from error
+        raise WebhookNotSet(error.message) from error
     return pb.ConfigureWebhookResponse(success=True, url=url, events=evolution_instances.EVENTS)
 
 

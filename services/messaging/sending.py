@@ -226,11 +226,11 @@ async def dispatch(db: Database, message: str) -> str | None:
     try:
         sent = await evolution.send_text(server, _number(row), row.content)
     except NotSent as error:
-        return await _settle(db, row, "failed", error.detail)
+        return await _settle(db, row, "failed", error.message)
     except Unknown as error:
-        return await _settle(db, row, "unknown", error.detail)
+        return await _settle(db, row, "unknown", error.message)
     except CallFailed as error:
-        return await _settle(db, row, "failed", error.detail)
+        return await _settle(db, row, "failed", error.message)
     async with db.begin() as session:
         await _sent(session, row, sent)
     return None

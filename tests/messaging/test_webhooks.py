@@ -39,7 +39,9 @@ def upsert(instance: str, text: str, **overrides: object) -> bytes:
         "messageType": "conversation",
         "messageTimestamp": 1795459370,
     }
-    return orjson.dumps({"event": "messages.upsert", "instance": instance, "data": data, "apikey": "invented"})
+    return orjson.dumps(
+        {"event": "messages.upsert", "instance": instance, "data": data, "apikey": "invented"}
+    )
 
 
 async def receive(db: Database, *bodies: bytes) -> list[pb.Receipt]:
@@ -64,7 +66,9 @@ async def test_a_repeated_webhook_changes_nothing(db: Database, instance: str) -
     assert conversation.contact_name == "Maria"
 
 
-async def test_a_batch_is_one_transaction_and_keeps_the_order_of_messages(db: Database, instance: str) -> None:
+async def test_a_batch_is_one_transaction_and_keeps_the_order_of_messages(
+    db: Database, instance: str
+) -> None:
     bodies = [upsert(instance, f"{n} {instance}") for n in range(5)]
 
     await receive(db, *bodies)
