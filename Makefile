@@ -26,6 +26,19 @@ protos/.ready: $(PROTOS) .venv/ready
 run: setup ## Start the whole system on this machine: PORT=3000 REPLICAS=1 CONVO_HOME=.convo
 	@$(PY) -m deploy.local
 
+chat: setup ## Be a customer on a simulated WhatsApp; needs `make run` in another terminal
+	@$(PY) -m deploy.local.chat
+
+test: setup ## All tests, on throw-away infrastructure: T=tests/messaging K=repeated
+	@$(PY) -m pytest -n auto --dist loadgroup $(or $(T),tests) $(if $(K),-k "$(K)")
+
+check: setup ## Format, lint, types, boundaries, protos, migrations: what CI runs before the tests
+	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary services gateway deploy tests
+	@.venv/bin/lint-imports --no-cache >/dev/null || .venv/bin/lint-imports --no-cache
+	@.venv/bin/buf lint
+	@$(PY) -m deploy.local.check
+
 fmt: .venv/ready ## Format and fix
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
@@ -42,4 +55,4 @@ migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABAS
 
 migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
 	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
-.PHONY: help setup protos run fmt lock migrate migration
+.PHONY: help setup protos run chat test check fmt lock migrate migration
