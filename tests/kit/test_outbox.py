@@ -1,0 +1,115 @@
+"""The outbox: what was committed is published, in order, whatever commits beside it."""
+
+import asyncio
+import random
+import time
+
+from protos import messaging_pb2 as pb
+from services.kit import outbox
+from services.kit.bus import Bus
+from services.kit.db import Database, Session
+from services.kit.tables import new_id
+
+WRITERS, SECONDS = 8, 3.0
+
+
+async def write_until(db: Database, end: float, seed: int) -> list[str]:
+    """Announce things in transactions that hold on for a while; the keys of what was committed."""
+    chance = random.Random(seed)
+    committed = []
+    while time.monotonic() < end:
+        async with db.begin() as session:
+            keys = [new_id() for _ in range(chance.randint(1, 5))]
+            await outbox.emit(session, *(pb.ConversationRead(conversation_id=key) for key in keys))
+            await asyncio.sleep(chance.uniform(0, 0.05))
+        committed += keys
+    return committed
+
+
+async def with_writers(db: Database, reader: asyncio.Task[None]) -> set[str]:
+    end = time.monotonic() + SECONDS
+    lists = await asyncio.gather(*(write_until(db, end, seed) for seed in range(WRITERS)))
+    await asyncio.sleep(0.5)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    return {key for keys in lists for key in keys}
+
+
+async def published(bus: Bus, after: int) -> list[str]:
+    """The keys in the stream, in its order."""
+    info = await bus.stream.stream_info("CONVO")
+    keys = []
+    for sequence in range(after + 1, info.state.last_seq + 1):
+        message = await bus.stream.get_msg("CONVO", sequence)
+        keys.append(pb.ConversationRead.FromString(message.data or b"").conversation_id)
+    return keys
+
+
+async def test_nothing_that_writers_commit_side_by_side_is_left_out(db: Database, bus: Bus) -> None:
+    before = (await bus.stream.stream_info("CONVO")).state.last_seq
+    relay = asyncio.create_task(outbox.keep_relaying(db, bus))
+
+    committed = await with_writers(db, relay)
+
+    keys = await published(bus, before)
+    assert committed <= set(keys)
+    assert len(keys) == len(set(keys))
+
+
+async def test_control_a_cursor_over_the_ids_leaves_rows_out(db: Database) -> None:
+    seen: set[str] = set()
+
+    async def follow_ids() -> None:
+        async with db.read() as session:
+            last = await session.scalar("select coalesce(max(id), 0) from outbox")
+            while True:
+                rows = await session.all(
+                    "select id, key from outbox where id > %(last)s order by id", last=last
+                )
+                seen.update(row.key for row in rows)
+                last = rows[-1].id if rows else last
+                await asyncio.sleep(0.005)
+
+    committed = await with_writers(db, asyncio.create_task(follow_ids()))
+
+    assert committed - seen
+
+
+async def test_what_is_rolled_back_is_never_published(db: Database, bus: Bus) -> None:
+    before = (await bus.stream.stream_info("CONVO")).state.last_seq
+    key = new_id()
+    try:
+        async with db.begin() as session:
+            await outbox.emit(session, pb.ConversationRead(conversation_id=key))
+            raise KeyError
+    except KeyError:
+        pass
+
+    while await outbox.relay(db, bus):
+        pass
+
+    assert key not in await published(bus, before)
+
+
+async def test_two_relays_at_once_publish_each_event_once(db: Database, bus: Bus) -> None:
+    while await outbox.relay(db, bus):
+        pass
+    before = (await bus.stream.stream_info("CONVO")).state.last_seq
+    keys = [new_id() for _ in range(50)]
+    async with db.begin() as session:
+        await outbox.emit(session, *(pb.ConversationRead(conversation_id=key) for key in keys))
+
+    await asyncio.gather(*(outbox.relay(db, bus) for _ in range(3)))
+
+    assert await published(bus, before) == keys
+
+
+async def test_an_event_carries_its_id_type_subject_and_request(db: Database, session: Session) -> None:
+    key = new_id()
+
+    await outbox.emit(session, pb.ConversationRead(conversation_id=key, marked_count=2))
+
+    row = await session.first("select type, key, headers from outbox where key = %(key)s", key=key)
+    assert row is not None
+    assert row.type == "convo.messaging.v1.ConversationRead"
+    assert '"request-id"' in row.headers
