@@ -1,0 +1,114 @@
+"""The whole system in processes of its own, as `make run` starts it, and what a test does to it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import httpx2
+import psutil
+
+ROOT = Path(__file__).parents[2]
+READY_WITHIN = 90.0
+
+
+@dataclass
+class Stack:
+    url: str
+    home: Path
+    process: subprocess.Popen[bytes]
+    client: httpx2.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = httpx2.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, expect: int = 200
+    ) -> dict[str, Any]:
+        """The JSON of an answer, which has this status."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        answer = await self.client.request(method, path, json=body, headers=headers)
+        assert answer.status_code == expect, (method, path, answer.status_code, answer.text)
+        content: dict[str, Any] = answer.json() if answer.content else {}
+        return content
+
+    def members(self, name: str) -> list[psutil.Process]:
+        """The living processes of a part: `messaging`, `nats`, `gateway`, ..."""
+        everything = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in everything if _is(one, name)]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and no warning."""
+        victims = self.members(name)
+        assert victims, f"no process is called {name}"
+        for victim in victims:
+            victim.send_signal(signal.SIGKILL)
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in (self.home / "logs").glob("*.log"))
+
+
+def _is(process: psutil.Process, name: str) -> bool:
+    try:
+        return str(process.name()).startswith(name)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@asynccontextmanager
+async def running(home: Path, **environment: str) -> AsyncIterator[Stack]:
+    port = _free_port()
+    output = (home / "run.log").open("wb")
+    process = _start(home, port, output, environment)
+    stack = Stack(f"http://127.0.0.1:{port}", home, process)
+    try:
+        await ready(stack)
+        yield stack
+    finally:
+        await stack.client.aclose()
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(process.wait, 40)
+        output.close()
+
+
+def _start(home: Path, port: int, output: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    ours = {"CONVO_HOME": str(home), "PORT": str(port), "NO_COLOR": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.local"],
+        cwd=ROOT,
+        env={**_clean(os.environ), **ours, **environment},
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _clean(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the tests set for themselves is not for the system."""
+    ours = {"APP_ENV", "JWT_SECRET", "SERVICE_KEY", "SERVICE_KEYS", "DATABASE_URL", "GRPC_PORT"}
+    return {name: value for name, value in environment.items() if name not in ours}
+
+
+async def ready(stack: Stack) -> None:
+    async with asyncio.timeout(READY_WITHIN):
+        while True:
+            assert stack.process.poll() is None, (stack.home / "run.log").read_text()
+            try:
+                if (await stack.client.get("/readyz")).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
