@@ -112,7 +112,7 @@ async def delete_message(server: Server, key: Key) -> None:
 
 
 async def mark_read(server: Server, keys: list[Key]) -> None:
-    """Versions before 2.1 read the other spelling; both do no harm."""
+    """Older versions read the other spelling; both together do no harm."""
     method = "PUT" if await speaks_v1(server) else "POST"
     read = [wire_key(key) for key in keys]
     body = {"readMessages": read, "read_messages": read}

@@ -55,6 +55,7 @@ READ_TIMEOUT = 20.0
 STATE_TIMEOUT = 10.0
 MEDIA_TIMEOUT = 120.0
 MOST_CONNECTIONS = 200
+HIGHEST_PORT = 65535
 LARGEST_ANSWER = 100 * 2**20  # a file of 50 MB is 67 MB of base64
 LONGEST_DETAIL = 300
 SHORTEST_PRIVATE = 4
@@ -142,9 +143,12 @@ async def exchange(
     server: Server, method: str, path: str, body: Any, query: dict[str, str] | None
 ) -> tuple[int, httpx2.Headers, bytearray]:
     root = server.api_url.rstrip("/").removesuffix("/manager").rstrip("/")
+    url = httpx2.URL(f"{root}/{path}")
+    if url.port is not None and url.port > HIGHEST_PORT:
+        raise httpx2.InvalidURL("There is no such port.")
     request = client().stream(
         method,
-        f"{root}/{path}",
+        url,
         params=query,
         content=None if body is None else orjson.dumps(body),
         headers={"apikey": server.api_key, "content-type": "application/json"},

@@ -46,15 +46,20 @@ def chat(key: dict[str, Any], data: dict[str, Any]) -> Chat | None:
     own = phone(jid)
     if own is None and server not in LID_SERVERS:
         return None
-    alternative = text(key.get("remoteJidAlt"))
-    number = phone(alternative)
-    if number is None and not key.get("fromMe"):  # in our own messages the sender is us
-        number = phone(text(key.get("senderPn")) or text(data.get("senderPn")))
-    number = number or own
-    privacy_id = lid(jid) or lid(alternative) or lid(text(key.get("previousRemoteJid")))
-    if number is None and privacy_id is None:
-        return None
-    return Chat(jid=jid, phone=number, lid=privacy_id)
+    alternative, previous = text(key.get("remoteJidAlt")), text(key.get("previousRemoteJid"))
+    sender_phone, sender_lid = senders(key, data)
+    return Chat(
+        jid=jid,
+        phone=phone(alternative) or sender_phone or own,
+        lid=lid(jid) or lid(alternative) or lid(previous) or sender_lid,
+    )
+
+
+def senders(key: dict[str, Any], data: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The sender's phone and lid, where 2.3.0 to 2.3.4 tell them; in our own messages they are ours."""
+    if key.get("fromMe"):
+        return None, None
+    return phone(text(key.get("senderPn")) or text(data.get("senderPn"))), lid(text(key.get("senderLid")))
 
 
 def participant(key: dict[str, Any], data: dict[str, Any]) -> Participant | None:

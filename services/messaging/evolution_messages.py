@@ -43,10 +43,10 @@ def message(data: dict[str, Any], *, echo: bool = False) -> Item:
     if found.name == "reactionMessage":
         return reaction(data, fields(found.node), chat, external_id)
     content = evolution_content.read(found, body)
+    if not content.text:
+        return Ignored("no_content")
     if "editedMessage" in found.wrappers:
         return Edit(external_id, content.text, moment(data.get("messageTimestamp")))
-    if content.message_type == "text" and not content.text:
-        return Ignored("no_content")
     return assembled(data, chat, external_id, content, found, echo=echo)
 
 

@@ -7,14 +7,11 @@ import argparse
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tests.fakes import (
     evolution_admin,
@@ -22,33 +19,10 @@ from tests.fakes import (
     evolution_rest_chats,
     evolution_rest_instances,
 )
+from tests.fakes.loopback import serve
 from tests.fakes.whatsapp import Simulator
 
 PARTS = (evolution_rest, evolution_rest_chats, evolution_rest_instances, evolution_admin)
-
-
-class Cuttable(HttpToolsProtocol):
-    """Lets an endpoint cut the connection."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
-
-
-class Guest(uvicorn.Server):
-    """Leaves the signals to the process that it is in, and tells when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @contextlib.asynccontextmanager
@@ -65,20 +39,11 @@ async def simulate(
         },
     )
     app.state.simulator = simulator
-    listener = socket.create_server(("127.0.0.1", port))
-    simulator.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        app, http=Cuttable, lifespan="off", log_level="critical", timeout_graceful_shutdown=1, ws="none"
-    )
-    server = Guest(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    await server.listening.wait()
-    try:
-        yield simulator
-    finally:
-        server.should_exit = True
-        await running
-        await simulator.close()
+    async with serve(app, port) as simulator.url:
+        try:
+            yield simulator
+        finally:
+            await simulator.close()
 
 
 async def run(options: argparse.Namespace) -> None:

@@ -203,6 +203,7 @@ def test_the_path_names_the_event_where_the_body_does_not() -> None:
         ({"remoteJid": PHONE, "remoteJidAlt": PHONE, "addressingMode": "lid"}, "5511988887777", None),
         ({"remoteJid": PHONE, "previousRemoteJid": LID, "senderPn": PHONE}, "5511988887777", LID),
         ({"remoteJid": LID, "senderPn": PHONE}, "5511988887777", LID),
+        ({"remoteJid": PHONE, "senderLid": LID}, "5511988887777", LID),
         ({"remoteJid": LID, "senderPn": PHONE, "fromMe": True}, None, LID),
         ({"remoteJid": "553188887777@s.whatsapp.net"}, "5531988887777", None),
         ({"remoteJid": "551133334444@s.whatsapp.net"}, "551133334444", None),
