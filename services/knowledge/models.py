@@ -1,10 +1,72 @@
 """The tables of knowledge."""
 
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import CheckConstraint, Computed, Index, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import tables
+from services.kit.tables import Created, Id, Key, Time, Updated
 
 
 class Base(DeclarativeBase):
     metadata = tables.metadata("knowledge")
     type_annotation_map = tables.TYPES
+
+
+VECTOR = """
+    setweight(to_tsvector('portuguese'::regconfig, question_norm), 'A')
+    || setweight(to_tsvector('portuguese'::regconfig, keywords_norm), 'B')
+    || setweight(to_tsvector('portuguese'::regconfig, answer_norm), 'C')
+"""
+
+
+class Entry(Base):
+    """A question and its answer. The `_norm` columns hold the same words without accents or punctuation."""
+
+    __tablename__ = "knowledge_base"
+    __table_args__ = (
+        CheckConstraint("confidence_score between 0 and 1", name="confidence_score"),
+        Index(
+            "knowledge_base_question_key",
+            "sector_id",
+            "category",
+            "question_norm",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("is_active"),
+        ),
+        Index("knowledge_base_search_vector_idx", "search_vector", postgresql_using="gin"),
+        Index("knowledge_base_keywords_idx", "keywords", postgresql_using="gin"),
+        Index(
+            "knowledge_base_order_idx",
+            "is_active",
+            text("priority desc"),
+            text("use_count desc"),
+            text("id desc"),
+        ),
+        Index("knowledge_base_sector_id_category_idx", "sector_id", "category"),
+        Index("knowledge_base_updated_at_idx", "updated_at", "id"),
+    )
+
+    id: Mapped[Key]
+    sector_id: Mapped[Id | None]
+    category: Mapped[str] = mapped_column(String(100))
+    question: Mapped[str]
+    answer: Mapped[str]
+    question_norm: Mapped[str]
+    answer_norm: Mapped[str]
+    keywords_norm: Mapped[str]
+    keywords: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    priority: Mapped[int] = mapped_column(server_default=text("0"))
+    use_count: Mapped[int] = mapped_column(server_default=text("0"))
+    last_used_at: Mapped[Time | None]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    source: Mapped[str] = mapped_column(server_default=text("'manual'"))
+    confidence_score: Mapped[float] = mapped_column(server_default=text("1.0"))
+    is_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    verified_by: Mapped[Id | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_by: Mapped[Id | None]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Updated]
+    search_vector: Mapped[str] = mapped_column(TSVECTOR, Computed(VECTOR, persisted=True))

@@ -1,0 +1,5 @@
+"""Every event that knowledge listens to, and the function that takes it."""
+
+from services.kit.subscriptions import Subscription
+
+SUBSCRIPTIONS: list[Subscription] = []
