@@ -37,6 +37,14 @@ class Door:
         self.db = db
         self.callers = callers
         self.people = people
+        self.closing = False
+        self.streams: set[asyncio.Task[Any]] = set()
+
+    def hang_up(self) -> None:
+        """End the streams, which would not end by themselves: their callers find another replica."""
+        self.closing = True
+        for task in self.streams:
+            task.cancel()
 
 
 def query(
@@ -80,7 +88,7 @@ def stream(
     """Answers again and again, until the caller hangs up."""
 
     async def method(self: Door, request: Request, call: Any) -> AsyncIterator[Response]:
-        async with _answering(self, call, callers, fn.__name__) as actor:
+        async with _answering(self, call, callers, fn.__name__) as actor, _streaming(self):
             async for message in fn(self.db, actor, request):
                 yield message
 
@@ -101,6 +109,23 @@ def _method(
     method.__name__ = fn.__name__
     method.callers = callers  # type: ignore[attr-defined]
     return cast(Method[Any, Response], method)
+
+
+@asynccontextmanager
+async def _streaming(door: Door) -> AsyncIterator[None]:
+    task = asyncio.current_task()
+    assert task, "a servicer's method runs in a task"
+    if door.closing:
+        raise Unavailable
+    door.streams.add(task)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if door.closing:
+            raise Unavailable from None
+        raise
+    finally:
+        door.streams.discard(task)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from services.kit.bus import Bus
 from services.kit.db import Database
 from services.kit.jobs import Job
 from services.kit.peers import LARGEST, Peer
+from services.kit.rpc import Door
 from services.kit.settings import ServiceSettings
 from services.kit.subscriptions import Subscription
 from services.kit.tokens import Callers, FetchKeys, People
@@ -36,7 +37,7 @@ class Service:
 
     name: str
     settings: type[ServiceSettings]
-    door: type
+    door: type[Door]
     register: Callable[[Any, Any], None]
     subscriptions: list[Subscription] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
@@ -61,7 +62,8 @@ async def _serve(service: Service, configured: ServiceSettings) -> None:
     await db.open()
     if service.start:
         await service.start(configured, db, callers)
-    server, probes = _server(service, db, callers, _fetch_keys(service, configured, db, callers))
+    door = service.door(db, callers, People(_fetch_keys(service, configured, db, callers)))
+    server, probes = _server(service, door)
     server.add_insecure_port(f"{configured.grpc_host}:{configured.grpc_port}")
     await server.start()
     background = asyncio.create_task(_background(service, configured, db, bus))
@@ -71,6 +73,7 @@ async def _serve(service: Service, configured: ServiceSettings) -> None:
 
     await _terminated(background)
     await probes.enter_graceful_shutdown()
+    door.hang_up()
     await server.stop(GRACE)
     background.cancel()
     await asyncio.gather(background, return_exceptions=True)
@@ -79,11 +82,9 @@ async def _serve(service: Service, configured: ServiceSettings) -> None:
     log.log.info("service_stopped", replica=configured.replica)
 
 
-def _server(
-    service: Service, db: Database, callers: Callers, fetch: FetchKeys
-) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+def _server(service: Service, door: Door) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     server = grpc.aio.server(options=OPTIONS)
-    service.register(service.door(db, callers, People(fetch)), server)
+    service.register(door, server)
     probes = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probes, server)
     return server, probes
