@@ -12,7 +12,7 @@ from rich.console import Console
 
 from deploy.local import home, ports, stack, supervisor
 from deploy.local import settings as configuration
-from deploy.local.board import board, change, table_shown
+from deploy.local.board import LABELS, board, change, table_shown
 from deploy.local.home import AlreadyRuns
 from deploy.local.postgres import Unreachable
 from deploy.local.process import Died
@@ -117,6 +117,8 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
         "Data and logs": str(settings.home),
         "AI": AI.get(provider, provider),
     }
+    if planned.theirs:
+        rows["Your own"] = ", ".join(LABELS[name] for name in planned.theirs)
     console.print(f"\nReady in {seconds:.1f} s.", style="bold green")
     for name, value in rows.items():
         console.print(f"  {name:<14} {value}", markup=False)

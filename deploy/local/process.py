@@ -47,7 +47,10 @@ class Part:
 @contextlib.asynccontextmanager
 async def running(part: Part) -> AsyncIterator[Running]:
     """The part, ready. It is ended on the way out, whatever happens in between."""
-    process = await part.launch()
+    try:
+        process = await part.launch()
+    except OSError as error:
+        raise Died(part.name, f"cannot be started: {error}", part.log) from error
     try:
         await until_ready(part, process)
         yield process

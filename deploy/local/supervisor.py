@@ -36,7 +36,7 @@ class Report(Protocol):
 class Kept:
     part: Part
     task: asyncio.Task[None]
-    up: asyncio.Future[None]
+    up: asyncio.Event
 
 
 async def run(stack: Stack, report: Report, up: asyncio.Event) -> None:
@@ -51,14 +51,14 @@ async def run(stack: Stack, report: Report, up: asyncio.Event) -> None:
             report(name, state, **rest)
 
     try:
-        await all_up([*below, forge], forge)
+        await all_up([forge, *below])
         urls = await migrate(stack, report)
         ours += [keep(stacks.process(stack, member, urls), report_ours) for member in stack.members]
-        await all_up([*ours, edge], forge)
+        everything = [forge, edge, *below, *ours]
+        await all_up(everything)
         await reach_gateway(stack.edge)
         up.set()
-        await asyncio.wait({forge.task})
-        forge.task.result()
+        await first_end(everything)
     finally:
         gateways = [kept for kept in ours if kept.part.name.startswith("gateway")]
         services = [kept for kept in ours if kept not in gateways]
@@ -67,11 +67,11 @@ async def run(stack: Stack, report: Report, up: asyncio.Event) -> None:
 
 
 def keep(part: Part, report: Report, *, again: bool = True) -> Kept:
-    up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    up = asyncio.Event()
     return Kept(part, asyncio.create_task(keep_running(part, report, up, again=again)), up)
 
 
-async def keep_running(part: Part, report: Report, up: asyncio.Future[None], *, again: bool) -> None:
+async def keep_running(part: Part, report: Report, up: asyncio.Event, *, again: bool) -> None:
     deaths = 0
     while True:
         began = time.monotonic()
@@ -79,28 +79,34 @@ async def keep_running(part: Part, report: Report, up: asyncio.Future[None], *, 
         try:
             async with running(part) as process:
                 report(part.name, "ready", seconds=time.monotonic() - began)
-                if not up.done():
-                    up.set_result(None)
+                up.set()
                 await asyncio.wait({process.exited})
             raise death(part, process)
         except Died as died:
             report(part.name, "died", death=died)
             deaths = 1 if time.monotonic() - began > STEADY else deaths + 1
-            if not again or (not up.done() and (deaths == ATTEMPTS or died.code == REFUSES_SETTINGS)):
-                if not up.done():
-                    up.set_exception(died)
+            if not again or (not up.is_set() and (deaths == ATTEMPTS or died.code == REFUSES_SETTINGS)):
                 raise
         await asyncio.sleep(PAUSES[min(deaths, len(PAUSES)) - 1])
 
 
-async def all_up(kept: Sequence[Kept], forge: Kept) -> None:
-    """Raises when one of them will not come up, or when the zygote has died, without which nothing does."""
-    waiting: asyncio.Future[Any] = asyncio.gather(*(each.up for each in kept))
-    await asyncio.wait({waiting, forge.task}, return_when=asyncio.FIRST_COMPLETED)
-    if forge.task.done():
-        waiting.cancel()
-        forge.task.result()
-    await waiting
+async def all_up(kept: Sequence[Kept]) -> None:
+    """Raises when one of them will not come up, or ends for good."""
+    ends = asyncio.create_task(first_end(kept))
+    for each in kept:
+        up = asyncio.create_task(each.up.wait())
+        await asyncio.wait({up, ends}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if ends.done():
+            ends.result()
+    ends.cancel()
+
+
+async def first_end(kept: Sequence[Kept]) -> None:
+    """Wait for what should not happen, and raise it."""
+    done, _ = await asyncio.wait({each.task for each in kept}, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
 
 
 async def migrate(stack: Stack, report: Report) -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""Envoy: the template that the local stack, compose and Kubernetes share."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from deploy.local import infrastructure, ports, process
+
+
+@pytest.fixture
+async def edge(folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    """Envoy in front of a gateway that is not there."""
+    port, admin_port, gateway = ports.free(3)
+    part = infrastructure.envoy(folder, port, admin_port, [gateway], folder / "envoy.log")
+    async with process.running(part), httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+
+
+def test_the_template_is_valid_for_one_gateway_and_for_several(tmp_path: Path) -> None:
+    for gateways in ([9001], [9001, 9002, 9003]):
+        file = tmp_path / "envoy.yaml"
+        file.write_text(infrastructure.edge(9000, 9100, gateways))
+
+        command = [str(infrastructure.envoy_program()), "--mode", "validate", "-l", "warn", "-c", str(file)]
+        validation = subprocess.run(command, capture_output=True, text=True, check=False)
+
+        assert validation.returncode == 0, validation.stderr
+
+
+def test_nothing_is_sent_twice_and_no_connection_is_upgraded() -> None:
+    configuration = infrastructure.edge(9000, 9100, [9001])
+
+    assert "retry_policy:" not in configuration
+    assert "upgrade_configs" not in configuration
+
+
+async def test_its_own_errors_are_problems_with_the_callers_request_id(edge: httpx2.AsyncClient) -> None:
+    answer = await edge.get("/api/conversations", headers={"x-request-id": "a-request"})
+
+    problem = answer.json()
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert problem["code"] == "unavailable"
+    assert problem["error"] == problem["detail"]
+    assert problem["status"] == 503
+    assert problem["requestId"] == answer.headers["x-request-id"] == "a-request"
+
+
+async def test_headers_too_large_are_a_problem_too(edge: httpx2.AsyncClient) -> None:
+    answer = await edge.get("/", headers={"x-large": "x" * 70_000})
+
+    assert answer.status_code == 431
+    assert answer.json()["code"] == "headers_too_large"
+
+
+async def test_its_log_has_paths_but_neither_queries_nor_invitations(
+    edge: httpx2.AsyncClient, folder: Path
+) -> None:
+    await edge.get("/api/events", params={"ticket": "secret-1"}, headers={"authorization": "secret-2"})
+    await edge.post("/api/team/accept-invite/secret-3", json={"password": "secret-4"})
+
+    await asyncio.wait_for(process.until(lambda: logged(folder / "envoy.log")), 20)
+    text = (folder / "envoy.log").read_text()
+
+    [entry] = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/api/events", 503)
+    assert "secret" not in text
+
+
+async def logged(log: Path) -> bool:
+    return "http_request" in await asyncio.to_thread(log.read_text)
