@@ -43,9 +43,9 @@ fmt: .venv/ready ## Format and fix
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
 ##@ Dependencies
-lock: .venv/ready ## Pin every dependency again, with hashes
+lock: .venv/ready ## Pin what pyproject.toml names, with hashes; U=--upgrade takes what is new
 	@.venv/bin/uv pip compile --quiet --system-certs --group pyproject.toml:dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
+		--generate-hashes --no-emit-index-url --no-header $(U) -o requirements.lock
 
 
 

@@ -8,12 +8,13 @@ import uvloop
 
 from gateway import app
 from gateway.settings import GatewaySettings
-from services.kit import log, settings
+from services.kit import log, settings, telemetry
 
 
 def main() -> None:
     configured = settings.load(GatewaySettings)
     log.configure("gateway", configured.log_level)
+    telemetry.configure("gateway")
     uvloop.run(_serve(configured))
 
 

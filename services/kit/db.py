@@ -13,6 +13,8 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from services.kit import telemetry
+
 Row = Any
 Statement = Executable | str
 
@@ -69,10 +71,9 @@ class Session:
         return None if row is None else row[0]
 
     async def _execute(self, statement: Statement, values: dict[str, Any]) -> AsyncCursor[Row]:
-        if isinstance(statement, str):
-            return await self.connection.execute(statement.encode(), values)
-        sql, parameters = bind(statement, values)
-        return await self.connection.execute(sql.encode(), parameters)
+        sql, parameters = (statement, values) if isinstance(statement, str) else bind(statement, values)
+        with telemetry.span("sql", statement=sql):
+            return await self.connection.execute(sql.encode(), parameters)
 
 
 def bind(statement: Executable, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:

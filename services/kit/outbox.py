@@ -1,13 +1,14 @@
 """Events leave in the transaction that made them true, and reach JetStream once it has committed."""
 
 import asyncio
+import time
 
 import orjson
 from google.protobuf.message import Message
 from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError
 
-from services.kit import context
+from services.kit import context, telemetry
 from services.kit.bus import Bus, subject
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database, Row, Session
@@ -16,6 +17,7 @@ from services.kit.tables import new_id
 
 POLL = 0.25
 BATCH = 500
+MEASURE_EVERY = 5.0
 
 ADD = """
     insert into outbox (event_id, type, key, headers, body)
@@ -26,6 +28,10 @@ ADD = """
 NEXT = """
     select id, event_id, type, key, headers, body from outbox
     where published_at is null order by id limit %(limit)s
+"""
+WAITING = """
+    select count(*), coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float as age
+    from outbox where published_at is null
 """
 DONE = "update outbox set published_at = clock_timestamp() where id = any(%(ids)s)"
 
@@ -68,6 +74,14 @@ async def relay(db: Database, bus: Bus) -> int:
     return len(batch)
 
 
+async def _measure(db: Database) -> None:
+    async with db.read() as session:
+        waiting = await session.first(WAITING)
+    assert waiting is not None
+    telemetry.OUTBOX_WAITING.set(waiting.count)
+    telemetry.OUTBOX_AGE.set(waiting.age)
+
+
 async def _publish(bus: Bus, row: Row) -> None:
     headers = {
         "Nats-Msg-Id": row.event_id,
@@ -81,7 +95,11 @@ async def _publish(bus: Bus, row: Row) -> None:
 
 async def keep_relaying(db: Database, bus: Bus) -> None:
     """Woken by commits of this process, and four times a second for those of the other replicas."""
+    measured = 0.0
     while True:
+        if time.monotonic() - measured > MEASURE_EVERY:
+            measured = time.monotonic()
+            await _measure(db)
         db.committed.clear()
         try:
             while await relay(db, bus) == BATCH:

@@ -7,7 +7,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
 
-from services.kit import context
+from services.kit import context, telemetry
 from services.kit.errors import DeadlineExceeded, Unavailable, from_status
 from services.kit.tokens import Callers
 
@@ -44,7 +44,8 @@ class Peer:
         async def send(request: Any, timeout: float | None = None) -> Any:
             left = _timeout(timeout)
             try:
-                return await call(request, timeout=left, metadata=self._metadata(), wait_for_ready=True)
+                with telemetry.span(f"call {method}"):
+                    return await call(request, timeout=left, metadata=self._metadata(), wait_for_ready=True)
             except grpc.aio.AioRpcError as error:
                 raise _refusal(error) from None
 

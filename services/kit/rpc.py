@@ -12,7 +12,7 @@ import psycopg_pool
 from google.protobuf.message import Message
 
 from services.kit import actor as actors
-from services.kit import context
+from services.kit import context, telemetry
 from services.kit.actor import Actor
 from services.kit.db import Database, Session
 from services.kit.errors import DeadlineExceeded, Invalid, Refusal, Unavailable, to_metadata
@@ -132,29 +132,39 @@ async def _streaming(door: Door) -> AsyncIterator[None]:
 async def _answering(door: Door, call: Any, callers: tuple[str, ...], name: str) -> AsyncIterator[Actor]:
     """Let the caller in, and turn whatever goes wrong into a status that says what to do next."""
     started = time.monotonic()
+    code = "ok"
     try:
         metadata = dict(call.invocation_metadata())
         _enter(call, metadata)
-        actor = await _admit(door, metadata, callers)
-        yield actor
-    except Refusal as refusal:
-        await call.abort(refusal.grpc, refusal.message, to_metadata(refusal))
-    except (psycopg.errors.InvalidTextRepresentation, psycopg.errors.InvalidDatetimeFormat):
-        await _abort(call, Invalid("Invalid id"))
-    except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
-        log.warning("database_unavailable", method=name, error=type(error).__name__)
-        await _abort(call, Unavailable())
-    except TimeoutError:
-        await _abort(call, DeadlineExceeded())
+        with telemetry.span(f"rpc {name}"):
+            yield await _admit(door, metadata, callers)
     except (grpc.aio.AbortError, asyncio.CancelledError):
+        code = "cancelled"
         raise
-    except Exception:  # noqa: BLE001
-        log.exception("rpc_failed", method=name, ms=round((time.monotonic() - started) * 1000))
-        await _abort(call, Refusal("Something went wrong on our side. The request id names the log line."))
+    except Exception as error:  # noqa: BLE001
+        refusal = _refusal(error, name)
+        code = refusal.name
+        await call.abort(refusal.grpc, refusal.message, to_metadata(refusal))
+    finally:
+        telemetry.RPCS.labels(name, code).observe(time.monotonic() - started)
 
 
-async def _abort(call: Any, refusal: Refusal) -> None:
-    await call.abort(refusal.grpc, refusal.message, to_metadata(refusal))
+def _refusal(error: Exception, name: str) -> Refusal:
+    """What the caller is told. A bug is logged here, and the caller learns nothing of it."""
+    match error:
+        case Refusal():
+            return error
+        case psycopg.errors.InvalidTextRepresentation() | psycopg.errors.InvalidDatetimeFormat():
+            return Invalid("Invalid id")
+        case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
+            log.warning("database_unavailable", method=name, error=type(error).__name__)
+            return Unavailable()
+        case TimeoutError():
+            return DeadlineExceeded()
+        case _:
+            log.error("rpc_failed", method=name, exc_info=error)
+            telemetry.report(error)
+            return Refusal("Something went wrong on our side. The request id names the log line.")
 
 
 def _enter(call: Any, metadata: dict[str, str]) -> None:

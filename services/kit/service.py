@@ -13,7 +13,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from nats.errors import Error as NatsError
 
-from services.kit import dead, jobs, leases, log, outbox, settings, subscriptions
+from services.kit import dead, jobs, leases, log, outbox, settings, subscriptions, telemetry
 from services.kit.bus import Bus
 from services.kit.db import Database
 from services.kit.jobs import Job
@@ -49,6 +49,7 @@ def run(service: Service) -> None:
     """Serve until SIGTERM; with `dead list` or `dead replay [id]` as arguments, do that instead."""
     configured = settings.load(service.settings)
     log.configure(service.name, configured.log_level)
+    telemetry.configure(service.name)
     if sys.argv[1:2] == ["dead"]:
         uvloop.run(_dead(service, configured, sys.argv[2:]))
         return

@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError, FetchTimeoutError
 
-from services.kit import context, dead
+from services.kit import context, dead, telemetry
 from services.kit.bus import STREAM, Bus, subject
 from services.kit.db import Database, Session
 from services.kit.errors import DeadlineExceeded, Unavailable
@@ -112,7 +112,8 @@ class Consumer:
                 try:
                     batch = await pull.fetch(max(1, self.line.lanes * 4), timeout=5)
                 except (FetchTimeoutError, TimeoutError):
-                    await pull.consumer_info()
+                    info = await pull.consumer_info()
+                    telemetry.BEHIND.labels(self.name).set(info.num_pending or 0)
                     continue
                 for message in batch:
                     await self._enqueue(message)
@@ -173,6 +174,7 @@ class Consumer:
                     break
                 await asyncio.sleep(pauses[attempt - 1])
             attempt += 1
+        telemetry.DEAD.labels(self.name).inc()
         await dead.bury(self.db, self.name, headers, message.data, type(last).__name__, attempt)
         await message.ack()
 
@@ -191,9 +193,10 @@ class Consumer:
 async def handle(db: Database, line: Subscription, consumer: str, body: bytes, event_id: str) -> None:
     """One event through one line of the table."""
     event: Any = line.event.FromString(body)
-    if not line.once:
-        await line.fn(db, event)
-        return
-    async with db.begin() as session:
-        if await session.first(SEEN, consumer=consumer, event=event_id):
-            await line.fn(session, event)
+    with telemetry.span(f"event {consumer}", event_id=event_id):
+        if not line.once:
+            await line.fn(db, event)
+            return
+        async with db.begin() as session:
+            if await session.first(SEEN, consumer=consumer, event=event_id):
+                await line.fn(session, event)
