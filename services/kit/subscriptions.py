@@ -153,8 +153,9 @@ class Consumer:
         last: Exception = RuntimeError("the process died while it handled this event")
         while attempt <= len(OUTAGE_PAUSES) and (attempt <= len(PAUSES) + 1 or isinstance(last, OUTAGES)):
             try:
-                async with asyncio.timeout(HANDLING_LIMIT):
-                    await handle(self.db, self.line, self.name, message.data, headers["ce-id"])
+                with telemetry.EVENTS.labels(self.name).time():
+                    async with asyncio.timeout(HANDLING_LIMIT):
+                        await handle(self.db, self.line, self.name, message.data, headers["ce-id"])
                 await message.ack()
                 return
             except DecodeError as error:

@@ -1,7 +1,7 @@
 """Spans and numbers: the trace travels always, spans are made only where somebody collects them.
 
 OTEL_EXPORTER_OTLP_ENDPOINT switches spans on, METRICS_PORT the numbers, SENTRY_DSN reports of crashes.
-OpenTelemetry's own gRPC interceptors cost 55 to 80 % of a hop even when they sample nothing; these cost a look.
+OpenTelemetry's own gRPC interceptors cost 55 to 80 % of a hop even when they sample nothing.
 """
 
 import os
@@ -17,10 +17,7 @@ from services.kit import context
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 RPCS = Histogram("convo_rpc_seconds", "Time to answer an RPC.", ["method", "code"], buckets=SECONDS)
-BUSY = Gauge("convo_rpc_in_progress", "RPCs being answered.")
-EVENTS = Histogram(
-    "convo_event_seconds", "Time to take an event in.", ["consumer", "outcome"], buckets=SECONDS
-)
+EVENTS = Histogram("convo_event_seconds", "Time to take an event in.", ["consumer"], buckets=SECONDS)
 OUTBOX_AGE = Gauge("convo_outbox_age_seconds", "Age of the oldest event that is not published.")
 OUTBOX_WAITING = Gauge("convo_outbox_waiting", "Events that are not published.")
 BEHIND = Gauge("convo_consumer_behind", "Events that a consumer has still to take.", ["consumer"])
