@@ -81,8 +81,8 @@ def end_on_signal(running: asyncio.Task[None], console: Console) -> None:
         if running.cancelling():
             console.print("Leaving at once: what still runs ends by itself.")
             os._exit(INTERRUPTED)
-        console.print("Ending everything; once more to leave at once.")
         running.cancel()
+        console.print("Ending everything; once more to leave at once.")
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, end)

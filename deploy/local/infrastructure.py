@@ -32,7 +32,8 @@ class Addresses:
 @contextlib.asynccontextmanager
 async def started(folder: Path, *, durable: bool = False) -> AsyncIterator[Addresses]:
     """PostgreSQL, NATS and S3 in a folder, ready; ended on the way out. For tests and experiments."""
-    database_port, nats_port, monitor_port, *s3_ports = ports.free(3 + S3_PORTS)
+    database_port, nats_port, monitor_port = ports.free(3)
+    store_ports = s3_ports()
     secrets = credentials.kept(folder)
     site = await asyncio.to_thread(postgres.site, folder)
     parts = (
@@ -40,7 +41,7 @@ async def started(folder: Path, *, durable: bool = False) -> AsyncIterator[Addre
             site, database_port, secrets.database_password, folder / "postgres.log", durable=durable
         ),
         nats(folder, nats_port, monitor_port, secrets.nats_token, folder / "nats.log", durable=durable),
-        s3(folder, s3_ports, secrets.s3_key, secrets.s3_secret, folder / "s3.log", durable=durable),
+        s3(folder, store_ports, secrets.s3_key, secrets.s3_secret, folder / "s3.log", durable=durable),
     )
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -49,7 +50,7 @@ async def started(folder: Path, *, durable: bool = False) -> AsyncIterator[Addre
                     group.create_task(stack.enter_async_context(running(part)))
             environment = {
                 "NATS_URL": nats_url(nats_port, secrets.nats_token),
-                **s3_environment(s3_ports[0], secrets.s3_key, secrets.s3_secret),
+                **s3_environment(store_ports[0], secrets.s3_key, secrets.s3_secret),
             }
             yield Addresses(postgres.url(database_port, secrets.database_password), environment)
     finally:
@@ -91,9 +92,6 @@ def nats_url(port: int, token: str) -> str:
     return f"nats://{token}@127.0.0.1:{port}"
 
 
-S3_PORTS = 10
-
-
 def s3(
     folder: Path,
     numbers: Sequence[int],
@@ -104,50 +102,53 @@ def s3(
     durable: bool = True,
     inherit: Sequence[int] = (),
 ) -> Part:
-    """SeaweedFS: `mini` starts its four servers in one process, each with a port and a gRPC port."""
-    port, port_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc, admin, admin_grpc = numbers
-    data = folder / "s3"
-    identities = folder / "s3-identities.json"
-    options = {
+    """SeaweedFS, on `s3_ports()`."""
+    data, identities = folder / "s3", folder / "s3-identities.json"
+    port, filer, *_ = numbers
+    stop_with = SIGTERM if durable else SIGKILL
+
+    async def launch() -> Running:
+        forget_ports(data)
+        write_private(identities, json.dumps(administrator(key, secret)))
+        command = [PROGRAMS / "weed", "-logtostderr", "mini", *s3_flags(data, identities, numbers)]
+        return await spawn(command, log, stop_with=stop_with, inherit=inherit)
+
+    async def ready(_: Running) -> None:
+        await until(lambda: answers(port, "/healthz"))
+        await until(lambda: answers(filer, f"/buckets/{BUCKET}/"))
+
+    return Part("s3", port, log, launch, ready, stop_with=stop_with)
+
+
+def s3_ports() -> list[int]:
+    """Free ports, the clients' first. `mini` expects its console's second port 10000 above the first."""
+    numbers = ports.free(40)
+    console = next(port for port in numbers if ports.is_free(port + 10000))
+    numbers.remove(console)
+    return [*numbers[:4], console, *numbers[4:8], console + 10000]
+
+
+def s3_flags(data: Path, identities: Path, numbers: Sequence[int]) -> list[str]:
+    """`mini` is four servers and a console in one process; each opens a port and a gRPC port."""
+    listeners = ("s3", "filer", "master", "volume", "admin")
+    names = [f"{listener}.port" for listener in listeners] + [
+        f"{listener}.port.grpc" for listener in listeners
+    ]
+    options: dict[str, object] = {
+        **dict(zip(names, numbers, strict=True)),
         "dir": data,
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
         "bucket": BUCKET,
         "s3.config": identities,
-        "s3.port": port,
-        "s3.port.grpc": port_grpc,
-        "filer.port": filer,
-        "filer.port.grpc": filer_grpc,
-        "master.port": master,
-        "master.port.grpc": master_grpc,
-        "volume.port": volume,
-        "volume.port.grpc": volume_grpc,
         "volume.preStopSeconds": 0,
-        "admin.port": admin,  # opened even without its pages
-        "admin.port.grpc": admin_grpc,
         "admin.ui": "false",
         "webdav": "false",
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
         "master.telemetry": "false",  # else it reports to its makers
     }
-
-    async def launch() -> Running:
-        forget_ports(data)
-        write_private(identities, json.dumps(administrator(key, secret)))
-        flags = [f"-{name}={value}" for name, value in options.items()]
-        return await spawn(
-            [PROGRAMS / "weed", "-logtostderr", "mini", *flags],
-            log,
-            stop_with=SIGTERM if durable else SIGKILL,
-            inherit=inherit,
-        )
-
-    async def ready(_: Running) -> None:
-        await until(lambda: answers(port, "/healthz"))
-        await until(lambda: answers(filer, f"/buckets/{BUCKET}/"))
-
-    return Part("s3", port, log, launch, ready, stop_with=SIGTERM if durable else SIGKILL)
+    return [f"-{name}={value}" for name, value in options.items()]
 
 
 def administrator(key: str, secret: str) -> dict[str, object]:

@@ -90,7 +90,7 @@ async def embedded(
         parts.append(infrastructure.nats(folder, port, monitor_port, secrets.nats_token, log, inherit=[lock]))
         addresses["NATS_URL"] = infrastructure.nats_url(port, secrets.nats_token)
     if "S3_ENDPOINT" not in given:
-        numbers = ports.free(infrastructure.S3_PORTS)
+        numbers = infrastructure.s3_ports()
         log = home.log(folder, "s3")
         parts.append(
             infrastructure.s3(folder, numbers, secrets.s3_key, secrets.s3_secret, log, inherit=[lock])
