@@ -11,6 +11,8 @@ import orjson
 from gateway.proxy import Headers, Receive, Reply, read_body
 from protos import messaging_pb2 as messaging
 from protos.messaging_pb2_grpc import MessagingStub
+from services.kit import context
+from services.kit.context import Context
 from services.kit.errors import Refusal, Unavailable
 from services.kit.peers import Peer, connect
 
@@ -25,6 +27,7 @@ TIMEOUT = 20.0
 @dataclass
 class Waiting:
     webhook: messaging.Webhook
+    context: Context
     answer: asyncio.Future[messaging.Receipt]
 
 
@@ -37,7 +40,7 @@ class Webhooks:
     async def answer(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Reply:
         body = await read_body(headers, receive, BODY_LIMIT)
         webhook = messaging.Webhook(body=body, secret=_secret(scope, headers))
-        waiting = Waiting(webhook, asyncio.get_running_loop().create_future())
+        waiting = Waiting(webhook, context.current(), asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._work()
         receipt = await waiting.answer
@@ -62,6 +65,8 @@ class Webhooks:
         return batch
 
     async def _deliver(self, batch: list[Waiting]) -> None:
+        """The trace goes on from the batch's first webhook: at the pace of people that is its only one."""
+        context.enter(batch[0].context)
         request = messaging.ReceiveWebhooksRequest(webhooks=[one.webhook for one in batch])
         try:
             reply = await self._stub.ReceiveWebhooks(request, timeout=TIMEOUT)

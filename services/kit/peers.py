@@ -1,5 +1,6 @@
 """Channels to the other services: identity, the person's token, the trace and the deadline travel along."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar, cast
 
@@ -14,6 +15,7 @@ from services.kit.tokens import Callers
 Stub = TypeVar("Stub")
 
 DEFAULT_TIMEOUT = 10.0
+PATIENCE = 3.0
 LARGEST = 80 * 1024 * 1024
 KEYS = "/convo.identity.v1.Identity/GetKeys"
 OPTIONS = [
@@ -42,6 +44,7 @@ class Peer:
         call = self._channel.unary_unary(method, request_serializer, response_deserializer)
 
         async def send(request: Any, timeout: float | None = None) -> Any:
+            await self._connected()
             left = _timeout(timeout)
             try:
                 with telemetry.span(f"call {method}"):
@@ -64,6 +67,15 @@ class Peer:
                 raise _refusal(error) from None
 
         return stream
+
+    async def _connected(self) -> None:
+        """A service that restarts is waited for, one that is gone is not."""
+        if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
+            return
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), min(PATIENCE, _timeout(None)))
+        except TimeoutError:
+            raise Unavailable(f"The {self.name} service does not answer. Try again in a moment.") from None
 
     async def keys(self) -> str:
         """The public signing keys, as a JWKS document."""

@@ -62,7 +62,7 @@ def report(error: Exception) -> None:
 
 @contextmanager
 def span(name: str, **attributes: str | int) -> Iterator[None]:
-    """A span of this task's trace, if it is sampled and somebody collects; ids and names only, never content."""
+    """A span of this task's trace, if it is sampled and somebody collects; ids and names, never content."""
     current = context.current()
     if _tracer is None or not current.traceparent.endswith("1"):
         yield
