@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from nats.errors import Error as NatsError
 
-from services.kit import dead, jobs, leases, log, outbox, settings, subscriptions, telemetry
+from services.kit import dead, jobs, leases, log, outbox, retention, settings, subscriptions, telemetry
 from services.kit.bus import Bus
 from services.kit.db import Database
 from services.kit.jobs import Job
@@ -24,6 +25,7 @@ from services.kit.subscriptions import Subscription
 from services.kit.tokens import Callers, FetchKeys, People
 
 GRACE = 10.0
+PURGE = jobs.every(timedelta(hours=6), retention.purge)
 OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", LARGEST),
@@ -110,7 +112,7 @@ async def _background(service: Service, configured: ServiceSettings, db: Databas
     works = {
         "relay": lambda: outbox.keep_relaying(db, bus),
         **subscriptions.works(db, bus, service.name, service.subscriptions),
-        **jobs.works(db, service.jobs),
+        **jobs.works(db, [*service.jobs, PURGE]),
     }
     await leases.hold(db, configured.replica, works)
 
