@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deploy.local import stack as stacks
-from deploy.local.process import Died, Part, answers, death, running, until
+from deploy.local.process import Died, Part, answers, death, running, stop, until
 from deploy.local.stack import Stack
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -114,10 +114,16 @@ async def migrate(stack: Stack, report: Report) -> dict[str, str]:
     part = stacks.migration(stack)
     began = time.monotonic()
     report(part.name, "starting")
-    async with running(part) as process:
-        assert process.said is not None
-        urls: dict[str, str] = json.loads(process.said.result())
+    process = await part.launch()
+    try:
+        await asyncio.wait({process.exited})
+    finally:
+        await stop(part, process)
+    if process.exited.result() != 0:
+        raise death(part, process)
     report(part.name, "done", seconds=time.monotonic() - began)
+    assert process.said is not None
+    urls: dict[str, str] = json.loads(process.said.result())
     return urls
 
 

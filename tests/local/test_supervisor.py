@@ -69,6 +69,16 @@ async def test_a_forked_process_has_its_own_settings_and_log(folder: Path) -> No
     assert not psutil.pid_exists(pid(folder))
 
 
+async def test_what_a_process_said_before_it_ended_is_heard_first(folder: Path) -> None:
+    async with forking(folder) as zygote:
+        for _ in range(20):
+            running = await greeter(zygote, folder, LEAVE="1").launch()
+            await asyncio.wait({running.exited}, timeout=10)
+
+            assert running.said is not None
+            assert running.said.result() == "ready"
+
+
 async def test_a_process_that_dies_is_started_again(folder: Path) -> None:
     reports = Reports()
     async with forking(folder) as zygote:
