@@ -111,7 +111,9 @@ def s3(
         forget_ports(data)
         write_private(identities, json.dumps(administrator(key, secret)))
         command = [PROGRAMS / "weed", "-logtostderr", "mini", *s3_flags(data, identities, numbers)]
-        return await spawn(command, log, stop_with=stop_with, inherit=inherit)
+        process = await spawn(command, log, stop_with=stop_with, inherit=inherit)
+        process.exited.add_done_callback(lambda _: forget_sockets(numbers))
+        return process
 
     async def ready(_: Running) -> None:
         await until(lambda: answers(port, "/healthz"))
@@ -162,6 +164,14 @@ def forget_ports(data: Path) -> None:
     (data / "mini.options").unlink(missing_ok=True)
     for state in data.glob("m[0-9]*"):
         shutil.rmtree(state)
+
+
+def forget_sockets(numbers: Sequence[int]) -> None:
+    """SeaweedFS leaves a Unix socket for each port in /tmp."""
+    for number in numbers:
+        for left in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 def s3_environment(port: int, key: str, secret: str) -> dict[str, str]:
