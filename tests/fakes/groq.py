@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.fakes.evolution import Guest
+from tests.fakes.loopback import serve
 
 KEY = "gsk_only_for_the_tests"
 MODELS = ("openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3.6-27b")
@@ -49,7 +47,7 @@ class Groq:
 
 
 @contextlib.asynccontextmanager
-async def serve() -> AsyncIterator[Groq]:
+async def simulate() -> AsyncIterator[Groq]:
     groq = Groq()
     app = Starlette(
         routes=[
@@ -58,17 +56,8 @@ async def serve() -> AsyncIterator[Groq]:
         ]
     )
     app.state.groq = groq
-    listener = socket.create_server(("127.0.0.1", 0))
-    groq.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(app, lifespan="off", log_level="critical", timeout_graceful_shutdown=1, ws="none")
-    server = Guest(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    await server.listening.wait()
-    try:
+    async with serve(app) as groq.url:
         yield groq
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def complete(request: Request) -> Response:

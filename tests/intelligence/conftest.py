@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
@@ -53,19 +53,21 @@ async def neighbours(databases: dict[str, Database]) -> AsyncIterator[Desk]:
 
 
 @pytest.fixture
-def desk(neighbours: Desk) -> Iterator[Desk]:
+async def desk(neighbours: Desk, databases: dict[str, Database]) -> AsyncIterator[Desk]:
     llm.open_provider(IntelligenceSettings(ai_provider="local"))
     agents.forget()
     yield neighbours
     neighbours.config.clear()
     neighbours.status = "sent"
     neighbours.loses_answers = False
+    async with databases["knowledge"].begin() as session:
+        await session.run("truncate knowledge_base, outbox")
 
 
 @pytest.fixture
 async def groq(desk: Desk) -> AsyncIterator[Groq]:
     """The provider is Groq, and Groq is ours."""
-    async with fake.serve() as groq:
+    async with fake.simulate() as groq:
         llm.open_provider(
             IntelligenceSettings(
                 ai_provider="groq",
