@@ -77,6 +77,8 @@ ROUTES = [
     post("/api/whatsapp/instances", messaging.CreateInstance, ADMINS, status=201),
     post("/api/whatsapp/instances/{id}/configure-webhook", messaging.ConfigureWebhook, ADMINS, timeout=30.0),
     post("/api/ai/respond", intelligence.Respond, ANYONE, timeout=60.0),
+    get("/api/ai/config", intelligence.GetConfig, ANYONE),
+    put("/api/ai/config", intelligence.UpdateConfig, SUPERVISORS),
     get("/api/ai/status", intelligence.GetStatus, ANYONE),
     get("/api/knowledge", knowledge.ListEntries, ANYONE),
     post("/api/knowledge/manage", knowledge.ManageEntry, SUPERVISORS, status=201),

@@ -1,0 +1,88 @@
+"""What is asked of a language model, what it answers, and how it can fail, whoever serves it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+class CallFailed(Exception):
+    """The model did not answer."""
+
+
+class Down(CallFailed):
+    """It could not be reached, took too long, or failed by itself: another try may do."""
+
+
+class ModelGone(CallFailed):
+    """There is no such model any more."""
+
+
+class KeyRefused(CallFailed):
+    """The key is not accepted."""
+
+
+class TooLong(CallFailed):
+    """More was said than the model takes."""
+
+
+class Unusable(CallFailed):
+    """The request was refused, or the answer is not what was asked for."""
+
+
+class Throttled(CallFailed):
+    """Too much was asked in too short a time."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Ask:
+    """`schema` is the JSON schema of the answer; without one, the answer is text."""
+
+    capability: str
+    messages: tuple[dict[str, str], ...]
+    temperature: float
+    max_tokens: int
+    schema: dict[str, Any] | None = None
+    model: str | None = None
+
+    def shorter(self) -> "Ask":
+        """The same with half of the conversation: what is oldest goes."""
+        system, turns = self.messages[:1], self.messages[1:]
+        return replace(self, messages=(*system, *turns[(len(turns) + 1) // 2 :]))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the provider says is left; None where it says nothing."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    tokens_reset_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    text: str
+    provider: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    limits: Limits = Limits()
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+def json_format(model: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """gpt-oss is held to the schema while it writes; other models are asked for any JSON."""
+    if "gpt-oss" not in model:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+
+
+def room(model: str, max_tokens: int) -> int:
+    """Reasoning comes out of the same budget as the answer."""
+    return max(max_tokens + 1024, 2048) if "gpt-oss" in model else max_tokens

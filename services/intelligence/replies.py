@@ -1,0 +1,234 @@
+"""The AI agent's answers: by itself when a customer writes, or as a draft when a person asks for one."""
+
+import asyncio
+from datetime import timedelta
+
+from protos import intelligence_pb2 as pb
+from protos.messaging_pb2 import MessageReceived
+from services.intelligence import deliveries, drafts, escalations, hours, llm, logs, sessions, turns
+from services.intelligence.drafts import Draft
+from services.intelligence.settings import IntelligenceSettings
+from services.intelligence.turns import Turn
+from services.kit import context
+from services.kit.actor import Actor
+from services.kit.clock import now, parse
+from services.kit.db import Database
+from services.kit.log import log
+from services.kit.outbox import emit
+from services.kit.settings import load
+
+LIMIT = 50.0  # of the minute that an event may take
+
+
+async def answer(db: Database, event: MessageReceived) -> None:
+    """Answer for the business while the conversation's mode allows it.
+
+    Safe to repeat: the answer is keyed by the message that it answers. Of a burst only the last message
+    is answered; it speaks for all of them.
+    """
+    if event.is_group or event.conversation_mode not in ("ai", "hybrid"):
+        return
+    settled = parse(event.received_at) + timedelta(seconds=load(IntelligenceSettings).ai_debounce_s)
+    await asyncio.sleep((settled - now()).total_seconds())
+    context.limit(LIMIT)
+    turn = await turns.load(db, event.conversation_id, event.message_id)
+    if turn.thread.last_customer_message_id != event.message_id:
+        log.info("reply_superseded", message_id=event.message_id)
+        return
+    outcome = await execute(db, turn)
+    if outcome.skipped:
+        await _note_skip(db, turn, outcome.reason)
+
+
+async def respond(db: Database, actor: Actor, request: pb.RespondRequest) -> pb.RespondResponse:
+    """Draft, or send, the AI agent's answer to a conversation."""
+    message = request.message_id if request.HasField("message_id") else None
+    turn = await turns.load(db, request.conversation_id, message)
+    return await (execute(db, turn) if request.send else preview(db, turn))
+
+
+async def preview(db: Database, turn: Turn) -> pb.RespondResponse:
+    """A dry run: it always shows the draft, and says what would have stood in its way."""
+    if reason := turns.skip_reason(turn):
+        return skipped(reason)
+    draft = await drafts.write(turn)
+    if not draft.text:
+        raise draft.failure or llm.AiNotConfigured(details={"capability": "respond", "mend": llm.MEND})
+    reason = turns.call_for_a_person(turn) or escalations.reason(turn, draft)
+    outside = turns.is_outside_hours(turn)
+    sends = turn.mode == "ai" and turn.agent.auto_reply_enabled and not reason and not outside
+    async with db.begin() as session:
+        log_id = await logs.add(session, _entry(turn, "response_generated", draft, is_preview=True))
+    shown = _shown(turn, draft, log_id)
+    shown.MergeFrom(
+        pb.RespondResponse(
+            should_send=sends,
+            escalation_recommended=reason is not None,
+            escalation_reason=reason,
+            outside_hours=outside,
+        )
+    )
+    return shown
+
+
+async def execute(db: Database, turn: Turn) -> pb.RespondResponse:
+    """Answer, hand over to a person, or stay silent: the first check that matches decides."""
+    if reason := turns.skip_reason(turn):
+        return skipped(reason)
+    if turns.is_begun(turn):
+        return await _resume(db, turn)
+    if turns.waits_for_a_person(turn):
+        return skipped("human_mode")
+    if word := turns.keyword(turn):
+        return await _escalate(db, turn, "keyword_match", keyword=word)
+    if turns.is_outside_hours(turn):
+        await _tell_closed(db, turn)
+        return skipped("outside_hours")
+    if reason := turns.call_for_a_person(turn):
+        return await _escalate(db, turn, reason)
+    draft = await drafts.write(turn)
+    if reason := escalations.reason(turn, draft):
+        return await _escalate(db, turn, reason, draft=draft)
+    if turn.mode == "hybrid" or not turn.agent.auto_reply_enabled:
+        return await _propose(db, turn, draft)
+    return await _send(db, turn, draft, await _begin(db, turn, draft))
+
+
+async def _resume(db: Database, turn: Turn) -> pb.RespondResponse:
+    """Finish what was decided before the process ended, with the same words."""
+    record = turn.record
+    assert record is not None
+    if record.reason:
+        return await escalations.hand_over(db, turn, record.reason, record.id, keyword=record.keyword)
+    return await _send(db, turn, drafts.remembered(record), record.id)
+
+
+async def _begin(db: Database, turn: Turn, draft: Draft) -> str:
+    async with db.begin() as session:
+        row = await sessions.opened(session, turn.conversation_id, turn.mode)
+        log_id = await logs.add(session, _entry(turn, "response_generated", draft, session_id=row.id))
+        await emit(session, _generated(turn, draft, log_id, should_send=True))
+    return log_id
+
+
+async def _send(db: Database, turn: Turn, draft: Draft, log_id: str) -> pb.RespondResponse:
+    shown = _shown(turn, draft, log_id)
+    try:
+        reply = await deliveries.send(db, turn, draft, log_id)
+    except deliveries.TurnTaken as taken:
+        return skipped(str(taken))
+    except deliveries.NotDelivered:
+        async with db.begin() as session:
+            entry = _entry(turn, "response_generated", draft, reason="ai_failure")
+            log_id = await logs.add(session, entry)
+        await escalations.request_person(db, turn, "ai_failure", log_id)
+        shown.MergeFrom(
+            pb.RespondResponse(should_send=False, sent=False, escalated=True, reason="ai_failure")
+        )
+        return shown
+    shown.MergeFrom(pb.RespondResponse(should_send=True, sent=True, message_id=reply))
+    return shown
+
+
+async def _escalate(
+    db: Database, turn: Turn, why: str, *, keyword: str | None = None, draft: Draft | None = None
+) -> pb.RespondResponse:
+    async with db.begin() as session:
+        entry = _entry(turn, "response_generated", draft, reason=why, keyword=keyword)
+        log_id = await logs.add(session, entry)
+    return await escalations.hand_over(db, turn, why, log_id, keyword=keyword)
+
+
+async def _propose(db: Database, turn: Turn, draft: Draft) -> pb.RespondResponse:
+    """A draft for the person who attends; nothing is sent."""
+    async with db.begin() as session:
+        log_id = await logs.add(session, _entry(turn, "draft_created", draft))
+        await emit(session, _generated(turn, draft, log_id, should_send=False))
+    return _shown(turn, draft, log_id)
+
+
+async def _tell_closed(db: Database, turn: Turn) -> None:
+    """The out-of-hours message, once between a closing and the next opening."""
+    agent = turn.agent
+    if turn.mode != "ai" or not agent.auto_reply_enabled or not agent.out_of_hours_message:
+        return
+    since = hours.closed_since(agent, turn.started)
+    told = turn.session.last_out_of_hours_at if turn.session else None
+    if told and parse(told) >= since:
+        return
+    key = f"closed:{turn.conversation_id}:{since.isoformat()}"
+    delivered = await deliveries.deliver(turn, agent.out_of_hours_message, key=key)
+    if not delivered.accepted:
+        return
+    async with db.begin() as session:
+        await sessions.opened(session, turn.conversation_id, turn.mode)
+        await sessions.tell_closed(session, turn.conversation_id)
+        await logs.add(session, _entry(turn, "out_of_hours"))
+
+
+async def _note_skip(db: Database, turn: Turn, reason: str) -> None:
+    async with db.begin() as session:
+        await logs.add(session, _entry(turn, "skipped", reason=reason))
+
+
+def skipped(reason: str) -> pb.RespondResponse:
+    return pb.RespondResponse(skipped=True, reason=reason)
+
+
+def _entry(
+    turn: Turn,
+    action: str,
+    draft: Draft | None = None,
+    *,
+    session_id: str | None = None,
+    reason: str | None = None,
+    keyword: str | None = None,
+    is_preview: bool = False,
+) -> logs.Entry:
+    return logs.Entry(
+        conversation_id=turn.conversation_id,
+        message_id=turn.target.id if turn.target else None,
+        action=action,
+        session_id=session_id or (turn.session.id if turn.session else None),
+        input_message=turn.question if turn.target else None,
+        reason=reason,
+        keyword=keyword,
+        is_preview=is_preview,
+        response_time_ms=_elapsed(turn),
+        **(drafts.recorded(draft) if draft else {}),
+    )
+
+
+def _generated(turn: Turn, draft: Draft, log_id: str, *, should_send: bool) -> pb.ResponseGenerated:
+    return pb.ResponseGenerated(
+        conversation_id=turn.conversation_id,
+        log_id=log_id,
+        should_send=should_send,
+        confidence=draft.confidence,
+        response=draft.text,
+    )
+
+
+def _shown(turn: Turn, draft: Draft, log_id: str) -> pb.RespondResponse:
+    return pb.RespondResponse(
+        success=True,
+        response=draft.text,
+        should_send=False,
+        sent=False,
+        conversation_mode=turn.mode,
+        confidence=draft.confidence,
+        intent=draft.intent,
+        used_knowledge=draft.used,
+        escalation_recommended=False,
+        outside_hours=False,
+        log_id=log_id,
+        provider=draft.provider,
+        model=draft.model,
+        degraded=draft.degraded,
+        tokens_used=draft.tokens,
+        response_time_ms=_elapsed(turn),
+    )
+
+
+def _elapsed(turn: Turn) -> int:
+    return round((now() - turn.started).total_seconds() * 1000)

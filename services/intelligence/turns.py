@@ -1,0 +1,127 @@
+"""One customer message that the AI agent may answer, and the checks that decide whether it does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from protos import intelligence_pb2 as pb
+from protos.messaging_pb2 import ConversationContext, GetContextRequest, Message
+from services.intelligence import agents, hours, llm, peers, threads
+from services.kit import clock
+from services.kit.db import Database, Row
+from services.kit.errors import NotFound
+
+HISTORY = 20
+
+SESSION = "select * from ai_agent_sessions where conversation_id = %(conversation)s"
+RECORD = """
+    select * from ai_agent_logs
+    where conversation_id = %(conversation)s and message_id = %(message)s and not is_preview
+      and action in ('response_generated', 'response_sent', 'escalated')
+    order by action = 'response_generated', created_at desc limit 1
+"""
+
+
+class MessageNotFound(NotFound):
+    """Message not found"""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`record` is what was already done or begun about the target, when this is not the first try."""
+
+    thread: ConversationContext
+    agent: pb.AgentConfig
+    target: Message | None
+    session: Row | None
+    record: Row | None
+    started: datetime
+
+    @property
+    def conversation_id(self) -> str:
+        return self.thread.conversation.id
+
+    @property
+    def message_id(self) -> str:
+        assert self.target is not None
+        return self.target.id
+
+    @property
+    def mode(self) -> str:
+        return self.thread.conversation.conversation_mode
+
+    @property
+    def question(self) -> str:
+        """What the customer said since somebody last answered."""
+        assert self.target is not None
+        said = threads.unanswered_until(self.thread.messages, self.target)
+        return "\n".join(threads.text_of(message) for message in said)
+
+
+async def load(db: Database, conversation: str, message: str | None) -> Turn:
+    started = clock.now()
+    thread = await peers.messaging.GetContext(
+        GetContextRequest(conversation_id=conversation, limit=HISTORY), timeout=3.0
+    )
+    header = thread.conversation
+    agent = await agents.current(db, header.sector_id if header.HasField("sector_id") else None)
+    target = _target(thread, message)
+    async with db.read() as session:
+        row = await session.first(SESSION, conversation=conversation)
+        record = target and await session.first(RECORD, conversation=conversation, message=target.id)
+    return Turn(thread, agent, target, row, record, started)
+
+
+def _target(thread: ConversationContext, message: str | None) -> Message | None:
+    if message is None:
+        return threads.last_customer_message(thread.messages)
+    found = next((one for one in thread.messages if one.id == message), None)
+    if found is None:
+        raise MessageNotFound
+    return found
+
+
+def skip_reason(turn: Turn) -> str | None:
+    """Why the AI agent has nothing to say here, in the contract's order."""
+    conversation = turn.thread.conversation
+    if turn.mode == "human":
+        return "human_mode"
+    if conversation.is_group:
+        return "group_conversation"
+    if conversation.status != "active":
+        return "conversation_closed"
+    if not turn.agent.is_enabled or llm.provider.name == "off":
+        return "agent_disabled"
+    if turn.target is None or not threads.by_customer(turn.target):
+        return "no_client_message"
+    if is_begun(turn):
+        return None
+    if turn.record is not None or threads.answered_after(turn.thread.messages, turn.target):
+        return "already_answered"
+    return None
+
+
+def is_begun(turn: Turn) -> bool:
+    """An answer was decided on, and the process ended before it was recorded as sent."""
+    return turn.record is not None and turn.record.action == "response_generated"
+
+
+def keyword(turn: Turn) -> str | None:
+    return threads.keyword_in(turn.question, turn.agent.escalation_keywords)
+
+
+def is_outside_hours(turn: Turn) -> bool:
+    return not hours.is_open(turn.agent, turn.started)
+
+
+def call_for_a_person(turn: Turn) -> str | None:
+    """What asks for a person before anything is written."""
+    if keyword(turn):
+        return "keyword_match"
+    if turn.session is not None and turn.session.auto_reply_count >= turn.agent.max_auto_replies:
+        return "max_replies"
+    return None
+
+
+def waits_for_a_person(turn: Turn) -> bool:
+    """It was escalated, and nobody has given it back to the AI since."""
+    return turn.session is not None and turn.session.escalated_at is not None

@@ -1,0 +1,163 @@
+"""Messaging as intelligence sees it, from plain data: conversations, their messages, and who has the turn."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import orjson
+
+from protos import identity_pb2
+from protos import messaging_pb2 as pb
+from protos.identity_pb2_grpc import IdentityServicer
+from protos.messaging_pb2_grpc import MessagingServicer
+from services.kit.clock import now, rfc3339
+from services.kit.errors import NotFound, to_metadata
+from services.kit.tables import new_id
+
+INSTANCE = new_id()
+
+
+@dataclass
+class Chat:
+    """One conversation. `id`, contact and sector are its own, so that tests do not meet."""
+
+    mode: str = "ai"
+    status: str = "active"
+    is_group: bool = False
+    name: str = "Ana"
+    id: str = field(default_factory=new_id)
+    contact_id: str = field(default_factory=new_id)
+    sector_id: str = field(default_factory=new_id)
+    messages: list[pb.Message] = field(default_factory=list)
+    customer_messages: int = 0
+
+    def says(self, text: str, *, kind: str = "text", transcription: str | None = None) -> pb.MessageReceived:
+        """The customer writes; the event that says so."""
+        message = self._add(text, "customer", kind=kind, transcription=transcription)
+        self.customer_messages += 1
+        return pb.MessageReceived(
+            conversation_id=self.id,
+            message_id=message.id,
+            contact_id=self.contact_id,
+            instance_id=INSTANCE,
+            message_type=kind,
+            content=text,
+            timestamp=message.timestamp,
+            is_group=self.is_group,
+            conversation_mode=self.mode,
+            customer_message_count=self.customer_messages,
+            contact_name=self.name,
+            received_at=rfc3339(now() - timedelta(seconds=5)),
+        )
+
+    def hears(self, text: str, *, origin: str = "human", sent_by: str | None = None) -> pb.Message:
+        return self._add(text, origin, sent_by=sent_by)
+
+    def _add(
+        self,
+        text: str,
+        origin: str,
+        *,
+        kind: str = "text",
+        transcription: str | None = None,
+        sent_by: str | None = None,
+    ) -> pb.Message:
+        ours = origin != "customer"
+        message = pb.Message(
+            id=new_id(),
+            conversation_id=self.id,
+            content=text,
+            message_type=kind,
+            is_from_me=ours,
+            status="sent" if ours else "received",
+            timestamp=rfc3339(now()),
+            created_at=rfc3339(now()),
+            audio_transcription=transcription,
+            origin=origin,
+            from_bot=origin == "ai",
+            sent_by=sent_by,
+        )
+        self.messages.append(message)
+        return message
+
+    @property
+    def heard(self) -> list[str]:
+        """What the customer got from the AI."""
+        return [message.content for message in self.messages if message.origin == "ai"]
+
+
+class Desk(MessagingServicer, IdentityServicer):
+    def __init__(self) -> None:
+        self.chats: dict[str, Chat] = {}
+        self.sent: dict[str, pb.Message] = {}
+        self.config: dict[str, Any] = {}
+        self.status = "sent"
+        self.loses_answers = False
+
+    def chat(self, **given: Any) -> Chat:
+        chat = Chat(**given)
+        self.chats[chat.id] = chat
+        return chat
+
+    async def GetContext(self, request: pb.GetContextRequest, call: Any) -> pb.ConversationContext:
+        chat = await self._find(request.conversation_id, call)
+        customers = [message for message in chat.messages if not message.is_from_me]
+        shown = customers if request.inbound_only else chat.messages
+        return pb.ConversationContext(
+            conversation=pb.Conversation(
+                id=chat.id,
+                contact_id=chat.contact_id,
+                contact_name=chat.name,
+                status=chat.status,
+                conversation_mode=chat.mode,
+                is_group=chat.is_group,
+                sector_id=chat.sector_id,
+                instance_id=INSTANCE,
+            ),
+            contact=pb.Contact(id=chat.contact_id, name=chat.name),
+            messages=shown[-request.limit :] if request.limit else [],
+            last_customer_message_id=customers[-1].id if customers else None,
+            customer_message_count=len(customers),
+        )
+
+    async def Deliver(self, request: pb.DeliverRequest, call: Any) -> pb.DeliverResponse:
+        chat = await self._find(request.conversation_id, call)
+        if request.key in self.sent:
+            return pb.DeliverResponse(accepted=True, message=self.sent[request.key])
+        if reason := refusal(chat, request):
+            return pb.DeliverResponse(accepted=False, reason=reason)
+        message = chat.hears(request.content, origin=request.origin)
+        message.status = self.status
+        self.sent[request.key] = message
+        if self.loses_answers:
+            await call.abort(grpc.StatusCode.UNAVAILABLE, "lost")
+        return pb.DeliverResponse(accepted=True, message=message)
+
+    async def ReadConfig(
+        self, request: identity_pb2.ReadConfigRequest, call: Any
+    ) -> identity_pb2.ReadConfigResponse:
+        return identity_pb2.ReadConfigResponse(
+            values={key: orjson.dumps(value).decode() for key, value in self.config.items()}
+        )
+
+    async def _find(self, id: str, call: Any) -> Chat:
+        if id not in self.chats:
+            refused = NotFound("Conversation not found")
+            await call.abort(refused.grpc, refused.message, to_metadata(refused))
+        return self.chats[id]
+
+
+def refusal(chat: Chat, request: pb.DeliverRequest) -> str | None:
+    """As messaging decides: the turn is the AI's only while nobody else wrote."""
+    if not request.HasField("answers_message_id"):
+        return None
+    if chat.status != "active":
+        return "conversation_closed"
+    if chat.mode != "ai":
+        return "human_mode"
+    ids = [message.id for message in chat.messages]
+    after = chat.messages[ids.index(request.answers_message_id) + 1 :]
+    if any(message.is_from_me for message in after):
+        return "already_answered"
+    return "superseded" if after else None

@@ -1,0 +1,369 @@
+"""The AI agent answers, hands over, or stays silent."""
+
+from datetime import timedelta
+
+import pytest
+
+from protos import intelligence_pb2 as pb
+from protos import messaging_pb2
+from services.intelligence import agents, llm, replies, sessions, turns
+from services.intelligence.settings import IntelligenceSettings
+from services.kit.clock import now, rfc3339
+from services.kit.db import Database
+from services.kit.errors import NotFound, Unavailable
+from services.kit.tables import new_id
+from tests.fakes.groq import Groq
+from tests.intelligence.builders import announced, configure, knows, reply
+from tests.intelligence.desk import Chat, Desk
+from tests.support import MARIA
+
+QUESTION = "Qual o horário de atendimento?"
+HOURS = "Atendemos de segunda a sexta, das 8h às 18h."
+
+
+async def open_chat(db: Database, desk: Desk, **given: str) -> Chat:
+    chat = desk.chat(**given)
+    await configure(db, chat)
+    return chat
+
+
+async def actions(db: Database, chat: Chat) -> list[tuple[str, str | None]]:
+    async with db.read() as session:
+        rows = await session.all(
+            "select action, reason from ai_agent_logs where conversation_id = %(id)s order by created_at",
+            id=chat.id,
+        )
+    return [(row.action, row.reason) for row in rows]
+
+
+async def test_without_a_key_the_approved_entry_is_sent_word_for_word(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+
+    await replies.answer(db, chat.says("Oi, qual é o horário de atendimento?"))
+
+    assert chat.heard == [HOURS]
+    assert await announced(db, chat.id) == ["response_generated", "response_sent"]
+    assert await actions(db, chat) == [("response_sent", None)]
+
+
+async def test_without_an_entry_that_answers_a_person_is_called(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+
+    await replies.answer(db, chat.says("Vocês entregam em Manaus?"))
+
+    assert chat.heard == [agents.DEFAULTS["handoff_message"]]
+    assert await announced(db, chat.id) == ["escalation_requested"]
+    assert await actions(db, chat) == [("escalated", "low_confidence")]
+
+
+async def test_what_was_learned_is_not_sent_before_somebody_verified_it(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS, source="learned")
+
+    await replies.answer(db, chat.says(QUESTION))
+
+    assert HOURS not in chat.heard
+
+
+async def test_the_same_event_again_sends_nothing_more(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    event = chat.says(QUESTION)
+
+    await replies.answer(db, event)
+    await replies.answer(db, event)
+
+    assert chat.heard == [HOURS]
+    assert await announced(db, chat.id) == ["response_generated", "response_sent"]
+
+
+async def test_of_a_burst_only_the_last_message_is_answered(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    events = [chat.says("Oi"), chat.says("Qual o horário"), chat.says("de atendimento?")]
+
+    for event in events:
+        await replies.answer(db, event)
+
+    assert chat.heard == [HOURS]
+
+
+async def test_a_word_for_a_person_in_the_burst_is_not_lost(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    events = [chat.says("Quero um ATENDENTE"), chat.says("por favor")]
+
+    for event in events:
+        await replies.answer(db, event)
+
+    assert await actions(db, chat) == [("escalated", "keyword_match")]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"mode": "human"}, "human_mode"),
+        ({"is_group": True}, "group_conversation"),
+        ({"status": "closed"}, "conversation_closed"),
+    ],
+)
+async def test_a_person_who_asks_is_told_why_there_is_no_answer(
+    db: Database, desk: Desk, given: dict[str, str], reason: str
+) -> None:
+    chat = await open_chat(db, desk, **given)
+    chat.says(QUESTION)
+
+    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+
+    assert (shown.skipped, shown.reason) == (True, reason)
+
+
+async def test_nobody_answers_a_conversation_that_is_answered(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    event = chat.says(QUESTION)
+    chat.hears("Já respondo!")
+
+    await replies.answer(db, event)
+
+    assert chat.heard == []
+    assert await actions(db, chat) == [("skipped", "already_answered")]
+
+
+async def test_the_agent_can_be_switched_off(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, is_enabled=False)
+
+    await replies.answer(db, chat.says("Quero falar com humano"))
+
+    assert await actions(db, chat) == [("skipped", "agent_disabled")]
+
+
+async def test_an_unknown_conversation_is_not_found(db: Database, desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=new_id()))
+
+
+async def test_outside_working_hours_the_message_goes_out_once(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, working_days=[], out_of_hours_message="Voltamos amanhã às 8h.")
+
+    await replies.answer(db, chat.says(QUESTION))
+    await replies.answer(db, chat.says("Alô?"))
+
+    assert chat.heard == ["Voltamos amanhã às 8h."]
+
+
+async def test_after_enough_answers_in_a_row_a_person_is_called(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, max_auto_replies=2)
+    await knows(databases, chat, QUESTION, HOURS)
+
+    for _ in range(3):
+        await replies.answer(db, chat.says(QUESTION))
+
+    assert chat.heard[:2] == [HOURS, HOURS]
+    assert (await actions(db, chat))[-1] == ("escalated", "max_replies")
+
+
+async def test_a_person_who_writes_resets_the_count(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, max_auto_replies=1)
+    await knows(databases, chat, QUESTION, HOURS)
+    await replies.answer(db, chat.says(QUESTION))
+
+    chat.hears("Posso ajudar em mais alguma coisa?")
+    async with db.begin() as session:
+        await sessions.reset_count(
+            session, messaging_pb2.MessageSent(conversation_id=chat.id, origin="human")
+        )
+    await replies.answer(db, chat.says(QUESTION))
+
+    assert chat.heard == [HOURS, HOURS]
+
+
+async def test_after_an_escalation_the_agent_is_silent_until_it_gets_the_conversation_back(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    await replies.answer(db, chat.says("Quero falar com humano"))
+
+    await replies.answer(db, chat.says(QUESTION))
+    silent = list(chat.heard)
+    async with db.begin() as session:
+        await sessions.follow_mode(
+            session,
+            messaging_pb2.ConversationModeChanged(conversation_id=chat.id, old_mode="human", mode="ai"),
+        )
+    await replies.answer(db, chat.says(QUESTION))
+
+    assert len(silent) == 1
+    assert chat.heard[1:] == [HOURS]
+
+
+async def test_hybrid_mode_proposes_and_sends_nothing(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk, mode="hybrid")
+    await knows(databases, chat, QUESTION, HOURS)
+
+    await replies.answer(db, chat.says(QUESTION))
+    await replies.answer(db, chat.says("Quero falar com uma pessoa real"))
+
+    assert chat.heard == []
+    assert await announced(db, chat.id) == ["response_generated", "escalation_requested"]
+
+
+async def test_what_was_decided_before_a_failure_is_finished_with_the_same_words(
+    db: Database, groq: Groq, desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    groq.always = reply("Primeira resposta.")
+    event = chat.says(QUESTION)
+    desk.loses_answers = True
+    with pytest.raises(Unavailable):
+        await replies.answer(db, event)
+
+    desk.loses_answers = False
+    groq.always = reply("Outra resposta.")
+    await replies.answer(db, event)
+
+    assert chat.heard == ["Primeira resposta."]
+    assert await actions(db, chat) == [("response_sent", None)]
+
+
+async def test_a_message_that_cannot_be_delivered_brings_a_person(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    desk.status = "failed"
+
+    await replies.answer(db, chat.says(QUESTION))
+
+    assert await actions(db, chat) == [("error", "not_delivered"), ("escalated", "ai_failure")]
+
+
+async def test_who_takes_the_turn_while_the_agent_writes_keeps_it(
+    db: Database, groq: Groq, desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    event = chat.says(QUESTION)
+    turn = await turns.load(db, chat.id, event.message_id)
+    chat.hears("Oi, sou a Maria.")
+    groq.always = reply("Resposta tardia.")
+
+    outcome = await replies.execute(db, turn)
+
+    assert (outcome.skipped, outcome.reason) == (True, "already_answered")
+    assert chat.heard == []
+
+
+async def test_the_answer_waits_for_the_burst_to_end(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    event = chat.says(QUESTION)
+    event.received_at = rfc3339(now() + timedelta(seconds=0.4))
+    started = now()
+
+    await replies.answer(db, event)
+
+    assert now() - started >= timedelta(seconds=0.35)
+
+
+async def test_a_preview_shows_the_draft_and_changes_nothing(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    entry = await knows(databases, chat, QUESTION, HOURS)
+    chat.says(QUESTION)
+
+    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+
+    assert (shown.response, shown.should_send, shown.sent, shown.degraded) == (HOURS, True, False, True)
+    assert [used.id for used in shown.used_knowledge] == [entry]
+    assert chat.heard == []
+    assert await announced(db, chat.id) == []
+
+
+async def test_a_preview_recommends_a_person_and_still_shows_the_draft(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    chat.says("Qual o horário de atendimento do atendente?")
+
+    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+
+    assert (shown.response, shown.should_send) == (HOURS, False)
+    assert (shown.escalation_recommended, shown.escalation_reason) == (True, "keyword_match")
+
+
+async def test_a_preview_outside_working_hours_says_so(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, working_days=[])
+    await knows(databases, chat, QUESTION, HOURS)
+    chat.says(QUESTION)
+
+    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+
+    assert (shown.response, shown.outside_hours, shown.should_send) == (HOURS, True, False)
+
+
+async def test_a_preview_without_model_or_entry_says_how_to_mend_it(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    chat.says("Vocês entregam em Manaus?")
+
+    with pytest.raises(llm.AiNotConfigured) as refused:
+        await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+
+    assert refused.value.code == "ai_not_configured"
+    assert "GROQ_API_KEY" in str(refused.value.details["mend"])
+
+
+async def test_the_model_answers_with_what_the_company_knows(
+    db: Database, databases: dict[str, Database], groq: Groq, desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    entry = await knows(databases, chat, QUESTION, HOURS)
+    groq.always = reply("Atendemos das 8h às 18h, Ana! 😊", usedKnowledgeIds=[entry])
+
+    await replies.answer(db, chat.says(QUESTION))
+
+    assert chat.heard == ["Atendemos das 8h às 18h, Ana! 😊"]
+    assert HOURS in groq.prompts[0]
+    assert groq.calls[0]["model"] == "llama-3.3-70b-versatile"
+
+
+async def test_a_model_that_is_unsure_brings_a_person(db: Database, groq: Groq, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    groq.always = reply("Acho que sim.", confidence=0.2)
+
+    await replies.answer(db, chat.says("Tem estoque?"))
+
+    assert await actions(db, chat) == [("escalated", "low_confidence")]
+
+
+async def test_off_means_that_nobody_answers(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    llm.open_provider(IntelligenceSettings(ai_provider="off"))
+
+    await replies.answer(db, chat.says(QUESTION))
+
+    assert await actions(db, chat) == [("skipped", "agent_disabled")]
