@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import jwt
 
 from protos import identity_pb2 as pb
-from services.identity import registration, sessions
+from services.identity import logins, registration, renewals
 from services.kit import actor as actors
 from services.kit.actor import Actor
 from services.kit.bus import subject
@@ -32,12 +32,12 @@ async def register(
 
 async def login(db: Database, email: str = "ana@empresa.com.br", **more: Any) -> pb.LoginResponse:
     fields = {"password": PASSWORD, "client_address": ADDRESS, **more}
-    return await sessions.login(db, GATEWAY, pb.LoginRequest(email=email, **fields))
+    return await logins.login(db, GATEWAY, pb.LoginRequest(email=email, **fields))
 
 
 async def refresh(db: Database, token: str, *, rotate: bool = False) -> pb.RefreshResponse:
     request = pb.RefreshRequest(refresh_token=token, rotate=rotate, client_address=ADDRESS)
-    return await sessions.refresh(db, GATEWAY, request)
+    return await renewals.refresh(db, GATEWAY, request)
 
 
 async def run(
