@@ -35,6 +35,9 @@ ADD = """
     from signing_keys
 """
 RETIRE = "update signing_keys set retires_at = %(at)s where retires_at is null and id <> %(id)s"
+SEALED = "select id, private_key from signing_keys"
+RESEAL = "update signing_keys set private_key = %(private)s where id = %(id)s"
+FORGET = "delete from signing_keys where retires_at < %(at)s"
 LOCK = "lock table signing_keys in share row exclusive mode"
 
 
@@ -70,6 +73,20 @@ async def rotate(session: Session) -> str:
     id = await _add(session, signs_from)
     await session.run(RETIRE, at=signs_from + settings().jwt_expires_in + MARGIN, id=id)
     return id
+
+
+async def forget(db: Database) -> None:
+    """Drop the keys of which no token lives."""
+    async with db.begin() as session:
+        await session.run(FORGET, at=now())
+
+
+async def reseal(session: Session) -> None:
+    """Seal every private key under the current master secret."""
+    for row in await session.all(SEALED):
+        if not vault().is_current(row.private_key):
+            text = vault().open(_place(row.id), row.private_key)
+            await session.run(RESEAL, id=row.id, private=vault().seal(_place(row.id), text))
 
 
 async def _add(session: Session, signs_from: datetime) -> str:

@@ -1,7 +1,7 @@
 """Registration: who may come in, and the first one, who owns the house."""
 
 from protos import identity_pb2 as pb
-from services.identity import config, passwords, sessions, throttle
+from services.identity import config, hashing, passwords, sessions, throttle
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session
@@ -33,18 +33,12 @@ ADD = """
     on conflict do nothing
     returning id, email, full_name, is_approved, role, tokens_valid_after
 """
-SET_PASSWORD = """
-    insert into user_passwords (user_id, password_hash, created_at, updated_at)
-    values (%(id)s, %(hash)s, %(at)s, %(at)s)
-    on conflict (user_id) do update
-    set password_hash = excluded.password_hash, updated_at = excluded.updated_at
-"""
 
 
 async def register(db: Database, actor: Actor, request: pb.RegisterRequest) -> pb.RegisterResponse:
-    passwords.check(request.password)
+    hashing.check(request.password)
     email = request.email.strip().lower()
-    hash = await passwords.hashed(request.password)
+    hash = await hashing.hashed(request.password)
     try:
         async with db.begin() as session:
             return await _register(session, request, email, hash)
@@ -103,7 +97,7 @@ async def add(
         at=now(),
     )
     if person:
-        await session.run(SET_PASSWORD, id=person.id, hash=hash, at=now())
+        await passwords.save(session, person.id, hash)
     return person
 
 

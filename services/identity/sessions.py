@@ -1,36 +1,21 @@
-"""Sessions: a sign-in on one device, its access tokens, and the chain of its refresh tokens."""
+"""Sessions: a sign-in on one device, and the access tokens that it gets."""
 
-import base64
 import hashlib
-import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from protos import identity_pb2 as pb
-from services.identity import keys, passwords, revocations, throttle
+from services.identity import keys, revocations
 from services.identity.settings import settings
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
-from services.kit.errors import Forbidden, Refusal, Unauthenticated
-from services.kit.log import log
+from services.kit.errors import Forbidden, NotFound
 from services.kit.outbox import emit
 from services.kit.pb import fill
 from services.kit.tables import new_id
 from services.kit.tokens import AUDIENCE, ISSUER
-
-
-class InvalidCredentials(Unauthenticated):
-    """Invalid credentials"""
-
-
-class InvalidRefreshToken(Unauthenticated):
-    """Invalid refresh token"""
-
-
-class NoRefreshToken(Unauthenticated):
-    """No refresh token provided"""
 
 
 class AccountDeactivated(Forbidden):
@@ -45,21 +30,12 @@ class PendingApproval(Forbidden):
     code = "PENDING_APPROVAL"
 
 
-GRACE = timedelta(seconds=10)  # parallel requests, and a client that never got the answer
-LONGEST = timedelta(days=30)
+class SessionNotFound(NotFound):
+    """Session not found"""
 
-CREDENTIALS = """
-    select p.id, w.password_hash,
-        exists(select from auth_sessions s where s.user_id = p.id and s.address = %(address)s) as known
-    from profiles p join user_passwords w on w.user_id = p.id where p.email = %(email)s
-"""
-PERSON = """
-    select p.id, p.email, p.full_name, p.avatar_url, p.role, p.is_active, p.is_approved,
-        p.tokens_valid_after, w.password_hash
-    from profiles p join user_passwords w on w.user_id = p.id
-    where p.id = %(id)s for no key update of p, w
-"""
-BE = "update profiles set status = %(status)s, updated_at = %(at)s where id = %(id)s"
+
+REMEMBERED = timedelta(days=90)  # after its end, a session still tells which devices a person signs in from
+
 START = """
     with session as (
         insert into auth_sessions
@@ -68,27 +44,17 @@ START = """
     )
     insert into refresh_tokens (hash, session_id, generation) values (%(hash)s, %(id)s, 1)
 """
-HOLDER = """
-    select p.id, p.email, p.role, p.is_active, p.is_approved, p.tokens_valid_after,
-        t.session_id, t.generation
-    from refresh_tokens t
-    join auth_sessions s on s.id = t.session_id
-    join profiles p on p.id = s.user_id
-    where t.hash = %(hash)s for share of p
+LEAVE = "update profiles set status = 'offline', updated_at = %(at)s where id = %(id)s"
+LIVE = """
+    select id, user_agent, address, id::text = %(current)s as is_current, created_at, last_used_at, expires_at
+    from auth_sessions
+    where user_id = %(user)s and revoked_at is null and expires_at > %(at)s order by last_used_at desc, id
 """
-FAMILY = """
-    select id, generation, rotated_at, created_at, expires_at, revoked_at
-    from auth_sessions where id = %(id)s for no key update
+OWNER = """
+    select user_id from auth_sessions
+    where id = %(id)s and (user_id::text = %(user)s or %(anybodys)s) and revoked_at is null
 """
-USED = "update auth_sessions set last_used_at = %(at)s where id = %(id)s"
-ROTATED = """
-    with session as (
-        update auth_sessions
-        set generation = generation + 1, rotated_at = %(at)s, last_used_at = %(at)s, expires_at = %(until)s
-        where id = %(id)s returning generation
-    )
-    insert into refresh_tokens (hash, session_id, generation) select %(hash)s, %(id)s, generation from session
-"""
+FORGET = "delete from auth_sessions where expires_at < %(before)s"
 
 
 class Tokens(NamedTuple):
@@ -97,55 +63,38 @@ class Tokens(NamedTuple):
     expires_in: int
 
 
-async def login(db: Database, actor: Actor, request: pb.LoginRequest) -> pb.LoginResponse:
-    passwords.check_length(request.password)
-    email = request.email.strip().lower()
-    async with db.read() as session:
-        found = await session.first(CREDENTIALS, email=email, address=request.client_address)
-    attempt = await throttle.spend(
-        db, "login", request.client_address, email, known=found is not None and found.known
-    )
-    if not await passwords.matches(request.password, found and found.password_hash) or found is None:
-        log.info("login_refused")
-        raise InvalidCredentials
-    async with db.begin() as session:
-        person = await session.first(PERSON, id=found.id)
-        if person is None or person.password_hash != found.password_hash:
-            raise InvalidCredentials
-        admit(person)
-        await throttle.refund(session, attempt)
-        await session.run(BE, id=person.id, status="online", at=now())
-        tokens = await start(session, person, request.client_address, request.user_agent)
-        await emit(session, pb.UserLoggedIn(user_id=person.id))
-    user = pb.LoggedInUser(
-        id=person.id,
-        email=person.email,
-        full_name=person.full_name,
-        role=person.role,
-        is_approved=person.is_approved,
-        avatar_url=person.avatar_url,
-        status="online",
-    )
-    return fill(pb.LoginResponse, tokens, user=user)
-
-
-async def refresh(db: Database, actor: Actor, request: pb.RefreshRequest) -> pb.RefreshResponse:
-    if not request.refresh_token:
-        raise NoRefreshToken
-    async with db.begin() as session:
-        outcome = await _renew(session, request)
-    if isinstance(outcome, InvalidRefreshToken):
-        await throttle.spend(db, "refresh", request.client_address)
-    if isinstance(outcome, Refusal):
-        raise outcome
-    return fill(pb.RefreshResponse, outcome)
-
-
 async def logout(session: Session, actor: Actor, request: pb.LogoutRequest) -> pb.SuccessResponse:
-    await session.run(BE, id=actor.id, status="offline", at=now())
+    await session.run(LEAVE, id=actor.id, at=now())
     if await revocations.end_session(session, actor.id, actor.session):
         await emit(session, pb.UserLoggedOut(user_id=actor.id))
     return pb.SuccessResponse(success=True)
+
+
+async def list_sessions(
+    session: Session, actor: Actor, request: pb.ListSessionsRequest
+) -> pb.ListSessionsResponse:
+    return await _live(session, actor, actor.id)
+
+
+async def list_user_sessions(
+    session: Session, actor: Actor, request: pb.ListUserSessionsRequest
+) -> pb.ListSessionsResponse:
+    return await _live(session, actor, request.user_id)
+
+
+async def revoke(session: Session, actor: Actor, request: pb.RevokeSessionRequest) -> pb.SuccessResponse:
+    """One's own; an administrator anybody's."""
+    user = await session.scalar(OWNER, id=request.id, user=actor.id, anybodys=actor.role == "admin")
+    if user is None or not await revocations.end_session(session, user, request.id):
+        raise SessionNotFound
+    await emit(session, pb.SessionRevoked(user_id=user, session_id=request.id, reason="revoked", by=actor.id))
+    return pb.SuccessResponse(success=True)
+
+
+async def forget(db: Database) -> None:
+    """Drop sessions that ended long ago, with their refresh tokens."""
+    async with db.begin() as session:
+        await session.run(FORGET, before=now() - REMEMBERED)
 
 
 def admit(person: Row) -> None:
@@ -167,61 +116,12 @@ async def start(session: Session, person: Row, address: str, user_agent: str) ->
         address=address,
         at=now(),
         until=now() + settings().jwt_refresh_expires_in,
-        hash=_hash(token),
+        hash=hashed(token),
     )
-    return await _tokens(session, person, id, token)
+    return await tokens(session, person, id, token)
 
 
-async def _renew(session: Session, request: pb.RefreshRequest) -> Tokens | Refusal:
-    """Fresh tokens, or why not: returned and not raised, since a theft that shows must be written down.
-
-    Profile before session, as everywhere, so that nobody waits in a circle.
-    """
-    presented = request.refresh_token
-    holder = await session.first(HOLDER, hash=_hash(presented))
-    if holder is None:
-        return InvalidRefreshToken()
-    if not holder.is_active:
-        return AccountDeactivated()
-    if not holder.is_approved:
-        return PendingApproval()
-    family = await session.first(FAMILY, id=holder.session_id)
-    if family is None or family.revoked_at or parse(family.expires_at) <= now():
-        return InvalidRefreshToken()
-    behind = family.generation - holder.generation
-    if is_stolen(behind, family.rotated_at and parse(family.rotated_at)):
-        await _end_family(session, holder)
-        return InvalidRefreshToken()
-    token = _successor(presented) if behind or _rotates(request) else presented
-    if behind or token == presented:
-        await session.run(USED, id=family.id, at=now())
-    else:
-        until = min(now() + settings().jwt_refresh_expires_in, parse(family.created_at) + _longest())
-        await session.run(ROTATED, id=family.id, hash=_hash(token), at=now(), until=until)
-    return await _tokens(session, holder, family.id, token)
-
-
-def is_stolen(behind: int, rotated_at: datetime | None) -> bool:
-    """The immediate predecessor may come again for a moment, anything older never."""
-    return behind > 1 or (behind == 1 and rotated_at is not None and now() - rotated_at > GRACE)
-
-
-async def _end_family(session: Session, holder: Row) -> None:
-    await revocations.end_session(session, holder.id, holder.session_id)
-    await emit(session, pb.SessionRevoked(user_id=holder.id, session_id=holder.session_id, reason="reuse"))
-    log.warning("refresh_token_reused", user_id=holder.id, session_id=holder.session_id)
-
-
-def _rotates(request: pb.RefreshRequest) -> bool:
-    mode = settings().auth_rotate_refresh
-    return mode == "always" or (mode == "client" and request.rotate)
-
-
-def _longest() -> timedelta:
-    return max(LONGEST, settings().jwt_refresh_expires_in)
-
-
-async def _tokens(session: Session, person: Row, id: str, refresh_token: str) -> Tokens:
+async def tokens(session: Session, person: Row, id: str, refresh_token: str) -> Tokens:
     lifetime = int(settings().jwt_expires_in.total_seconds())
     after = person.tokens_valid_after
     issued = revocations.issued_at(after and parse(after)).timestamp()
@@ -240,12 +140,11 @@ async def _tokens(session: Session, person: Row, id: str, refresh_token: str) ->
     return Tokens(await keys.sign(session, claims), refresh_token, lifetime)
 
 
-def _successor(token: str) -> str:
-    """The next token of the chain; derived, so that parallel requests with one token get the same."""
-    secret = settings().jwt_secret.get_secret_value().encode()
-    octets = hmac.digest(secret, f"refresh:{token}".encode(), "sha256")
-    return base64.urlsafe_b64encode(octets).decode().rstrip("=")
-
-
-def _hash(token: str) -> str:
+def hashed(token: str) -> str:
+    """What is stored of a token: it holds 256 random bits, so that one round is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def _live(session: Session, actor: Actor, user: str) -> pb.ListSessionsResponse:
+    rows = await session.all(LIVE, user=user, current=actor.session, at=now())
+    return pb.ListSessionsResponse(sessions=[fill(pb.Session, row) for row in rows])

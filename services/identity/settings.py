@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from services.kit.crypto import Vault
 from services.kit.settings import ServiceSettings, load
@@ -35,7 +35,7 @@ class IdentitySettings(ServiceSettings):
     auth_failures: int = 10
     auth_failures_window_s: int = 900
 
-    frontend_url: str = "http://localhost:5173"
+    frontend_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = "http://localhost:5173"
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""

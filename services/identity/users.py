@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
 
 from protos import identity_pb2 as pb
 from services.identity.models import Profile
 from services.kit import pages
 from services.kit.actor import Actor
-from services.kit.db import Session
+from services.kit.db import Row, Session
 from services.kit.errors import NotFound
+from services.kit.outbox import emit
 from services.kit.pb import fill
 
 
@@ -17,8 +18,20 @@ class UserNotFound(NotFound):
     """User not found"""
 
 
+class ProfileNotFound(NotFound):
+    """Profile not found"""
+
+
 ME = """
     select id, email, full_name, avatar_url, status, is_active, is_approved, role
+    from profiles where id = %(id)s
+"""
+PROFILE = """
+    select id, full_name, email, avatar_url, status, is_active, is_approved, created_at, role
+    from profiles where id = %(id)s
+"""
+PERSON = """
+    select id, full_name, email, avatar_url, status, is_active, is_approved, created_at, updated_at, role
     from profiles where id = %(id)s
 """
 COLLEAGUES = (
@@ -51,6 +64,41 @@ async def get_me(session: Session, actor: Actor, request: pb.GetMeRequest) -> pb
     return fill(pb.Me, row)
 
 
+async def get_my_profile(
+    session: Session, actor: Actor, request: pb.GetMyProfileRequest
+) -> pb.GetMyProfileResponse:
+    row = await session.first(PROFILE, id=actor.id)
+    if row is None:
+        raise ProfileNotFound
+    return pb.GetMyProfileResponse(profile=fill(pb.Profile, row))
+
+
+async def update_my_profile(
+    session: Session, actor: Actor, request: pb.UpdateMyProfileRequest
+) -> pb.UpdateMyProfileResponse:
+    """Change what the body names; null clears the picture and nothing else."""
+    person = await locked(session, actor.id)
+    wanted = {
+        name: getattr(request, name) or None
+        for name in request.update_mask.paths
+        if name == "avatar_url" or request.HasField(name)
+    }
+    changed = {name: value for name, value in wanted.items() if getattr(person, name) != value}
+    if changed:
+        await session.run(update(Profile).where(Profile.id == actor.id).values(**changed))
+        person = await found(session, actor.id)
+        user = fill(pb.User, person)
+        await emit(session, pb.UserUpdated(user_id=actor.id, changed=sorted(changed), user=user))
+    return pb.UpdateMyProfileResponse(success=True, profile=fill(pb.User, person))
+
+
+async def get_user(session: Session, actor: Actor, request: pb.GetUserRequest) -> pb.GetUserResponse:
+    row = await session.first(PROFILE, id=request.id)
+    if row is None:
+        raise UserNotFound
+    return pb.GetUserResponse(user=fill(pb.Profile, row))
+
+
 async def list_users(session: Session, actor: Actor, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
     """Colleagues who are active and approved, by name."""
     page = pages.read(request)
@@ -72,6 +120,22 @@ async def list_users(session: Session, actor: Actor, request: pb.ListUsersReques
 async def get_people(session: Session, actor: Actor, request: pb.GetPeopleRequest) -> pb.GetPeopleResponse:
     rows = await session.all(PEOPLE, ids=[*request.ids], roles=[*request.roles], eligible=request.eligible)
     return pb.GetPeopleResponse(people=[fill(pb.User, row) for row in rows])
+
+
+async def found(session: Session, id: str) -> Row:
+    """A person, or the refusal."""
+    row = await session.first(PERSON, id=id)
+    if row is None:
+        raise UserNotFound
+    return row
+
+
+async def locked(session: Session, id: str) -> Row:
+    """A person whom nobody else changes, and to whom nobody issues a token, until this transaction ends."""
+    row = await session.first(f"{PERSON} for no key update", id=id)
+    if row is None:
+        raise UserNotFound
+    return row
 
 
 def matches(search: str) -> ColumnElement[bool]:

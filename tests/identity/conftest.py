@@ -2,7 +2,8 @@
 
 import base64
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,13 @@ os.environ |= {
     "SERVICE_KEYS": "{}",
     "DATABASE_URL": "",
     "GRPC_PORT": "0",
-    "FRONTEND_URL": "https://app.empresa.com.br",
+    "FRONTEND_URL": "https://app.empresa.com.br/",
 }
 
 from services.identity import keys
 from services.identity.models import Base
 from services.identity.settings import vault
+from services.kit import clock
 from services.kit.db import Database
 from services.kit.settings import load
 
@@ -30,5 +32,35 @@ async def _empty_house(db: Database) -> AsyncIterator[None]:
         await session.run(f"truncate {TABLES} cascade")
         await keys.ensure(session)
     yield
+    _forget_settings()
+
+
+@pytest.fixture
+def set_variable(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Set a variable as if the service had started with it."""
+
+    def change(name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+        _forget_settings()
+
+    return change
+
+
+@pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[float], None]:
+    """Move the clock that rules read."""
+    file = tmp_path / "offset"
+    file.write_text("0")
+    monkeypatch.setenv("CONVO_CLOCK_FILE", str(file))
+
+    def forward(seconds: float) -> None:
+        file.write_text(str(float(file.read_text()) + seconds))
+        monkeypatch.setattr(clock, "_checked", -1.0)
+
+    forward(0)
+    return forward
+
+
+def _forget_settings() -> None:
     load.cache_clear()
     vault.cache_clear()
