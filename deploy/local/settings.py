@@ -98,6 +98,8 @@ def shared(given: Mapping[str, str], credentials: Credentials, everyone: list[Me
         "JWT_REFRESH_SECRET": credentials.jwt_refresh_secret,
         "S3_REGION": "us-east-1",
         "S3_BUCKET": "convo-insight",
+        "EGRESS_PRIVATE": "localhost, 127.0.0.0/8, ::1",  # an Evolution on this machine is the usual one
+        "RATE_LIMIT_REQUESTS": "10000",  # a developer's browser would use up the contract's 100 in a minute
     }
     kept = {name: value for name, value in given.items() if name not in DATABASE_NAMES}
     return {**defaults, **kept, **addresses, "SERVICE_KEYS": json.dumps(credentials.public_keys)}

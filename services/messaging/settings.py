@@ -10,6 +10,7 @@ class MessagingSettings(ServiceSettings):
     jwt_secret_previous: SecretStr = SecretStr("")
     evolution_webhook_require_auth: bool | None = None
     public_url: str = "http://127.0.0.1:3000"
+    egress_private: str = ""
 
     @property
     def webhook_needs_secret(self) -> bool:
