@@ -13,8 +13,9 @@ from services.kit.errors import Invalid
 from services.kit.log import log
 from services.kit.outbox import emit
 from services.kit.pb import columns, fill
-from services.messaging import evolution, instances
-from services.messaging.evolution_calls import CallFailed
+from services.messaging import instances
+from services.messaging.evolution import outgoing
+from services.messaging.evolution.calls import CallFailed
 from services.messaging.models import Contact, Conversation, Instance, Message, Person
 from services.messaging.visibility import ConversationNotFound, visible
 
@@ -220,8 +221,8 @@ async def _mark_read(session: Session, request: pb.ReadConversationRequest) -> l
 
 async def _tell_whatsapp(target: Any, marked: list[Row]) -> None:
     newest = sorted(marked, key=lambda row: row.timestamp)[-READ_UPSTREAM:]
-    keys = [evolution.Key(row.message_id, row.remote_jid, from_me=False) for row in newest]
+    keys = [outgoing.Key(row.message_id, row.remote_jid, from_me=False) for row in newest]
     try:
-        await evolution.mark_read(target, keys)
+        await outgoing.mark_read(target, keys)
     except CallFailed as error:
         log.warning("whatsapp_not_marked_read", status=error.upstream_status)

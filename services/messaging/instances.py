@@ -17,8 +17,8 @@ from services.kit.errors import Invalid, NotFound, Upstream
 from services.kit.outbox import emit
 from services.kit.pb import columns
 from services.kit.settings import load
-from services.messaging import evolution_instances
-from services.messaging.evolution_calls import CallFailed, Server
+from services.messaging.evolution import connections
+from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.inbound import ConnectionUpdate, QrCode
 from services.messaging.models import Instance, InstanceSecret
 from services.messaging.settings import MessagingSettings, vault
@@ -144,13 +144,13 @@ async def configure_webhook(
             )
         )
     try:
-        await evolution_instances.set_webhook(
+        await connections.set_webhook(
             target,
-            evolution_instances.Webhook(url=url, headers={"x-webhook-token": secret}),
+            connections.Webhook(url=url, headers={"x-webhook-token": secret}),
         )
     except CallFailed as error:
         raise WebhookNotSet(error.message) from error
-    return pb.ConfigureWebhookResponse(success=True, url=url, events=evolution_instances.EVENTS)
+    return pb.ConfigureWebhookResponse(success=True, url=url, events=connections.EVENTS)
 
 
 def hash_secret(secret: str) -> str:

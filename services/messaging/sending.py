@@ -15,9 +15,10 @@ from services.kit.errors import Invalid, Upstream
 from services.kit.outbox import emit
 from services.kit.pb import columns, fill
 from services.kit.tables import new_id
-from services.messaging import evolution, instances, statuses
+from services.messaging import instances, statuses
 from services.messaging.arrivals import PREVIEW
-from services.messaging.evolution_calls import CallFailed, NotSent, Unknown
+from services.messaging.evolution import outgoing
+from services.messaging.evolution.calls import CallFailed, NotSent, Unknown
 from services.messaging.models import Contact, Conversation, Message, Person, Send
 from services.messaging.visibility import ConversationNotFound, visible
 
@@ -224,7 +225,7 @@ async def dispatch(db: Database, message: str) -> str | None:
         assert row is not None
         server = await instances.server(session, row.instance_id)
     try:
-        sent = await evolution.send_text(server, _number(row), row.content)
+        sent = await outgoing.send_text(server, _number(row), row.content)
     except NotSent as error:
         return await _settle(db, row, "failed", error.message)
     except Unknown as error:
@@ -243,7 +244,7 @@ def _number(row: Row) -> str:
     return str(row.phone_number)
 
 
-async def _sent(session: Session, row: Row, sent: evolution.Sent) -> None:
+async def _sent(session: Session, row: Row, sent: outgoing.Sent) -> None:
     """Evolution took it. Its echo may have been here first: as this row, or as one that now goes."""
     await session.run(DROP_ECHO, instance=row.instance_id, external=sent.external_id, id=row.id)
     await session.run(NAME, external=sent.external_id, jid=sent.jid or None, id=row.id)

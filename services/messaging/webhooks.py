@@ -14,8 +14,9 @@ from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
 from services.kit.log import log
 from services.kit.settings import load
-from services.messaging import arrivals, evolution_events, instances, statuses
+from services.messaging import arrivals, instances, statuses
 from services.messaging.arrivals import Arrival
+from services.messaging.evolution import events
 from services.messaging.inbound import (
     ConnectionUpdate,
     Envelope,
@@ -71,7 +72,7 @@ async def receive(
 def _read(webhook: pb.Webhook) -> Delivery:
     delivery = Delivery(webhook.body, webhook.secret)
     try:
-        delivery.envelope = evolution_events.parse(webhook.body)
+        delivery.envelope = events.parse(webhook.body)
     except Malformed as malformed:
         if malformed.reason in ("not_json", "not_an_object", "no_event", "no_instance"):
             delivery.receipt = pb.Receipt(status=400, received=False, reason=malformed.reason)

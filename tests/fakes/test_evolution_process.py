@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.messaging import evolution, evolution_events
-from services.messaging.evolution_calls import NotSent, Server
+from services.messaging.evolution import events, outgoing
+from services.messaging.evolution.calls import NotSent, Server
 from services.messaging.inbound import Deletion, Edit, Item, Message, Reaction, StatusUpdate
 from tests.fakes.loopback import serve
 
@@ -38,7 +38,7 @@ class Running:
     async def told(self, event: str) -> Item:
         """What the next webhook of this kind tells."""
         async with asyncio.timeout(5):
-            while (envelope := evolution_events.parse(await self.webhooks.get())).event != event:
+            while (envelope := events.parse(await self.webhooks.get())).event != event:
                 pass
         return envelope.items[0]
 
@@ -78,7 +78,7 @@ async def test_a_customer_in_another_process_speaks_and_listens(running: Running
     image = await running.told("messages.upsert")
 
     async with running.http.stream("GET", f"/sim/customers/{MARIA}/events") as events:
-        sent = await evolution.send_text(running.server, MARIA, "Olá, Maria")
+        sent = await outgoing.send_text(running.server, MARIA, "Olá, Maria")
         line = json.loads(await anext(events.aiter_lines()))
 
     assert said.status_code == 201
@@ -94,8 +94,8 @@ async def test_faults_are_planned_and_the_ledger_is_read_from_outside(running: R
     plan = await running.http.post("/sim/plan", json={"faults": [fault], "noise": False, "status_delay": 0.0})
 
     with pytest.raises(NotSent):
-        await evolution.send_text(running.server, MARIA, "um")
-    await evolution.send_text(running.server, MARIA, "dois")
+        await outgoing.send_text(running.server, MARIA, "um")
+    await outgoing.send_text(running.server, MARIA, "dois")
 
     assert plan.json()["faults"][0]["kind"] == "status"
     ledger = (await running.http.get("/sim/ledger")).json()
@@ -106,7 +106,7 @@ async def test_a_connection_is_cut_from_outside(running: Running) -> None:
     await running.http.post("/sim/instances/loja/connection", json={"state": "close", "reason": 401})
 
     with pytest.raises(NotSent, match="Connection Closed"):
-        await evolution.send_text(running.server, MARIA, "um")
+        await outgoing.send_text(running.server, MARIA, "um")
 
 
 @pytest.mark.parametrize(

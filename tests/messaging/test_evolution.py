@@ -17,16 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.messaging import (
-    evolution,
-    evolution_calls,
-    evolution_events,
-    evolution_instances,
-    evolution_lookups,
-)
-from services.messaging.evolution import Key, Quoted
-from services.messaging.evolution_calls import CallFailed, NotSent, Rejected, Server, Unknown
-from services.messaging.evolution_instances import Webhook
+from services.messaging.evolution import calls, connections, events, lookups, outgoing
+from services.messaging.evolution.calls import CallFailed, NotSent, Rejected, Server, Unknown
+from services.messaging.evolution.connections import Webhook
+from services.messaging.evolution.outgoing import Key, Quoted
 from services.messaging.inbound import (
     ConnectionUpdate,
     Deletion,
@@ -68,7 +62,7 @@ class Endpoint:
 
     @property
     def envelopes(self) -> list[Envelope]:
-        return [evolution_events.parse(body) for body in self.bodies]
+        return [events.parse(body) for body in self.bodies]
 
     def told(self, event: str) -> list[Any]:
         return [item for envelope in self.envelopes if envelope.event == event for item in envelope.items]
@@ -102,7 +96,7 @@ def server(simulator: Simulator) -> Server:
 async def test_a_text_reaches_the_customer_and_comes_back_with_its_id(
     server: Server, simulator: Simulator
 ) -> None:
-    sent = await evolution.send_text(server, MARIA, TEXT)
+    sent = await outgoing.send_text(server, MARIA, TEXT)
 
     (received,) = await simulator.wait_for(MARIA)
     assert (received.kind, received.text, received.external_id) == ("text", TEXT, sent.external_id)
@@ -114,7 +108,7 @@ async def test_a_text_reaches_the_customer_and_comes_back_with_its_id(
 
 
 async def test_where_it_really_went_is_told_back(server: Server) -> None:
-    sent = await evolution.send_text(server, "5531988887777", TEXT)
+    sent = await outgoing.send_text(server, "5531988887777", TEXT)
 
     assert sent.jid == "553188887777@s.whatsapp.net"
 
@@ -123,7 +117,7 @@ async def test_a_reply_quotes(server: Server, simulator: Simulator, endpoint: En
     asked = simulator.say(MARIA, "Onde está meu pedido?")
     key = Key(asked, MARIA_JID, from_me=False)
 
-    await evolution.send_text(server, MARIA, TEXT, quoted=Quoted(key, "Onde está meu pedido?"))
+    await outgoing.send_text(server, MARIA, TEXT, quoted=Quoted(key, "Onde está meu pedido?"))
 
     await simulator.settled()
     (echo,) = endpoint.told("send.message")
@@ -133,7 +127,7 @@ async def test_a_reply_quotes(server: Server, simulator: Simulator, endpoint: En
 async def test_files_go_as_base64_without_prefix(server: Server, simulator: Simulator) -> None:
     encoded = b64encode(PNG).decode()
 
-    await evolution.send_media(
+    await outgoing.send_media(
         server,
         MARIA,
         kind="image",
@@ -141,8 +135,8 @@ async def test_files_go_as_base64_without_prefix(server: Server, simulator: Simu
         mimetype="image/png",
         caption="veja",
     )
-    await evolution.send_media(server, MARIA, kind="document", media=encoded, mimetype="application/pdf")
-    await evolution.send_audio(server, MARIA, audio=encoded)
+    await outgoing.send_media(server, MARIA, kind="document", media=encoded, mimetype="application/pdf")
+    await outgoing.send_audio(server, MARIA, audio=encoded)
 
     received = await simulator.wait_for(MARIA, 3)
     assert [one.file for one in received] == [PNG, PNG, PNG]
@@ -155,7 +149,7 @@ async def test_files_go_as_urls_too(server: Server, simulator: Simulator) -> Non
         return Response(PNG)
 
     async with serve(Starlette(routes=[Route("/file.png", file)])) as url:
-        await evolution.send_media(server, MARIA, kind="image", media=f"{url}/file.png")
+        await outgoing.send_media(server, MARIA, kind="image", media=f"{url}/file.png")
 
     (received,) = await simulator.wait_for(MARIA)
     assert received.file == PNG
@@ -165,15 +159,15 @@ async def test_a_reaction_an_edit_a_deletion_and_a_read_mark_reach_the_customer(
     server: Server, simulator: Simulator, endpoint: Endpoint
 ) -> None:
     asked = simulator.say(MARIA, "Oi")
-    sent = await evolution.send_text(server, MARIA, TEXT)
+    sent = await outgoing.send_text(server, MARIA, TEXT)
     ours = Key(sent.external_id, sent.jid, from_me=True)
     theirs = Key(asked, MARIA_JID, from_me=False)
 
-    await evolution.send_reaction(server, theirs, "👍")
-    await evolution.send_reaction(server, theirs, "")
-    await evolution.edit_message(server, MARIA, ours, "Corrigido")
-    await evolution.mark_read(server, [theirs])
-    await evolution.delete_message(server, ours)
+    await outgoing.send_reaction(server, theirs, "👍")
+    await outgoing.send_reaction(server, theirs, "")
+    await outgoing.edit_message(server, MARIA, ours, "Corrigido")
+    await outgoing.mark_read(server, [theirs])
+    await outgoing.delete_message(server, ours)
 
     received = await simulator.wait_for(MARIA, 6)
     assert [(one.kind, one.text, one.target) for one in received[1:]] == [
@@ -195,16 +189,14 @@ async def test_1_8_is_spoken_to_in_its_own_words(endpoint: Endpoint) -> None:
         server = Server(simulator.url, simulator.api_key, "loja")
         asked = Key(simulator.say(MARIA, "Oi"), MARIA_JID, from_me=False)
 
-        sent = await evolution.send_text(server, MARIA, TEXT, quoted=Quoted(asked, "Oi"))
-        await evolution.send_media(server, MARIA, kind="image", media=b64encode(PNG).decode())
-        await evolution.send_audio(server, MARIA, audio=b64encode(PNG).decode())
-        await evolution.send_reaction(server, asked, "👍")
-        await evolution.edit_message(
-            server, MARIA, Key(sent.external_id, sent.jid, from_me=True), "Corrigido"
-        )
-        await evolution.mark_read(server, [asked])
-        await evolution_instances.set_webhook(server, Webhook(endpoint.url))
-        found = await evolution_lookups.find_messages(server, since=ago(60), until=ago(-60))
+        sent = await outgoing.send_text(server, MARIA, TEXT, quoted=Quoted(asked, "Oi"))
+        await outgoing.send_media(server, MARIA, kind="image", media=b64encode(PNG).decode())
+        await outgoing.send_audio(server, MARIA, audio=b64encode(PNG).decode())
+        await outgoing.send_reaction(server, asked, "👍")
+        await outgoing.edit_message(server, MARIA, Key(sent.external_id, sent.jid, from_me=True), "Corrigido")
+        await outgoing.mark_read(server, [asked])
+        await connections.set_webhook(server, Webhook(endpoint.url))
+        found = await lookups.find_messages(server, since=ago(60), until=ago(-60))
 
         kinds = [one.kind for one in simulator.received(MARIA)]
         assert kinds == ["text", "media", "whatsappaudio", "reaction", "edit", "read"]
@@ -242,7 +234,7 @@ async def test_every_misbehaviour_has_one_outcome_and_is_never_repeated(
     simulator.plan.faults.append(replace(fault))
 
     with pytest.raises(CallFailed) as caught:
-        await evolution.send_text(server, MARIA, TEXT, timeout=0.2)
+        await outgoing.send_text(server, MARIA, TEXT, timeout=0.2)
 
     assert type(caught.value) is outcome
     assert len(simulator.ledger) == (1 if accepted else 0)
@@ -254,7 +246,7 @@ async def test_the_customer_has_it_even_if_the_caller_gave_up(server: Server, si
     simulator.plan.faults.append(Fault("slow", seconds=0.3))
 
     with pytest.raises(Unknown):
-        await evolution.send_text(server, MARIA, TEXT, timeout=0.1)
+        await outgoing.send_text(server, MARIA, TEXT, timeout=0.1)
 
     assert len(await simulator.wait_for(MARIA)) == 1
 
@@ -262,7 +254,7 @@ async def test_the_customer_has_it_even_if_the_caller_gave_up(server: Server, si
 async def test_a_ghost_session_answers_and_delivers_nothing(server: Server, simulator: Simulator) -> None:
     simulator.plan.faults.append(Fault("ghost"))
 
-    sent = await evolution.send_text(server, MARIA, TEXT)
+    sent = await outgoing.send_text(server, MARIA, TEXT)
 
     assert sent.external_id
     assert not simulator.received(MARIA)
@@ -273,10 +265,10 @@ async def test_where_nobody_listens_nothing_was_sent(known: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     if known:
-        evolution_calls.versions[url] = ("2.3.7", float("inf"))
+        calls.versions[url] = ("2.3.7", float("inf"))
 
     with pytest.raises(NotSent):
-        await evolution.send_text(Server(url, "k", "loja"), MARIA, TEXT)
+        await outgoing.send_text(Server(url, "k", "loja"), MARIA, TEXT)
 
 
 async def test_where_not_even_the_version_is_told_nothing_was_sent() -> None:
@@ -286,30 +278,30 @@ async def test_where_not_even_the_version_is_told_nothing_was_sent() -> None:
     async with await asyncio.start_server(cut, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
         with pytest.raises(NotSent):
-            await evolution.send_text(Server(f"http://127.0.0.1:{port}", "k", "loja"), MARIA, TEXT)
+            await outgoing.send_text(Server(f"http://127.0.0.1:{port}", "k", "loja"), MARIA, TEXT)
 
 
 @pytest.mark.parametrize("url", ["", "not a url", "ftp://127.0.0.1", "http://127.0.0.1:99999", "http://[::1"])
 async def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(Rejected):
-        await evolution.send_text(Server(url, "k", "loja"), MARIA, TEXT)
+        await outgoing.send_text(Server(url, "k", "loja"), MARIA, TEXT)
 
 
 @pytest.mark.parametrize("key", ["a\nb", "chave-ção", ""])
 async def test_a_key_that_is_none_is_refused(simulator: Simulator, key: str) -> None:
     with pytest.raises(Rejected):
-        await evolution.send_text(Server(simulator.url, key, "loja"), MARIA, TEXT)
+        await outgoing.send_text(Server(simulator.url, key, "loja"), MARIA, TEXT)
 
 
 async def test_how_long_to_wait_is_told_in_seconds_or_as_a_date(server: Server, simulator: Simulator) -> None:
     simulator.plan.faults.append(Fault("status", status=429, retry_after=7))
 
     with pytest.raises(NotSent) as caught:
-        await evolution.send_text(server, MARIA, TEXT)
+        await outgoing.send_text(server, MARIA, TEXT)
 
     assert caught.value.retry_after == 7
-    assert evolution_calls.retry_after(format_datetime(ago(-60), usegmt=True)) in (58, 59, 60)
-    assert evolution_calls.retry_after("soon") is None
+    assert calls.retry_after(format_datetime(ago(-60), usegmt=True)) in (58, 59, 60)
+    assert calls.retry_after("soon") is None
 
 
 async def test_a_redirect_is_not_followed(simulator: Simulator, server: Server) -> None:
@@ -318,7 +310,7 @@ async def test_a_redirect_is_not_followed(simulator: Simulator, server: Server) 
 
     async with serve(Starlette(routes=[Route("/{path:path}", redirect, methods=["GET", "POST"])])) as url:
         with pytest.raises(Rejected):
-            await evolution.send_text(replace(server, api_url=url), MARIA, TEXT)
+            await outgoing.send_text(replace(server, api_url=url), MARIA, TEXT)
 
     assert not simulator.ledger
 
@@ -326,24 +318,24 @@ async def test_a_redirect_is_not_followed(simulator: Simulator, server: Server) 
 async def test_an_answer_without_end_is_not_read_to_its_end(
     server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evolution_calls, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(calls, "LARGEST_ANSWER", 1000)
     file_id = simulator.send_file(MARIA, "image", bytes(5000), "image/png")
 
     with pytest.raises(Rejected, match="too large"):
-        await evolution_lookups.fetch_media(server, file_id, "image", Media())
+        await lookups.fetch_media(server, file_id, "image", Media())
 
 
 async def test_the_manager_at_the_end_of_an_address_is_not_part_of_it(simulator: Simulator) -> None:
     server = Server(f"{simulator.url}/manager/", "loja-token", "loja")
 
-    assert (await evolution_instances.connection_state(server)).status == "connected"
+    assert (await connections.connection_state(server)).status == "connected"
 
 
 async def test_a_name_is_escaped_in_the_path(simulator: Simulator) -> None:
     simulator.instance("Loja São Paulo/1")
 
     with pytest.raises(Rejected, match="does not exist"):
-        await evolution_instances.connection_state(Server(simulator.url, simulator.api_key, "Loja São Paulo"))
+        await connections.connection_state(Server(simulator.url, simulator.api_key, "Loja São Paulo"))
 
 
 # What people are told
@@ -366,7 +358,7 @@ def test_the_vendors_words_are_made_one_line_without_secrets(said: Any, shown: s
     server = Server("http://evolution.example", "SECRET-1", "loja")
     answer = {"status": 400, "error": "Bad Request", "response": {"message": said}}
 
-    assert evolution_calls.detail_of(server, answer, {"number": MARIA, "text": TEXT}) == shown
+    assert calls.detail_of(server, answer, {"number": MARIA, "text": TEXT}) == shown
 
 
 async def test_a_number_without_whatsapp_is_named_without_the_number(
@@ -375,7 +367,7 @@ async def test_a_number_without_whatsapp_is_named_without_the_number(
     simulator.absent.add(MARIA)
 
     with pytest.raises(Rejected) as caught:
-        await evolution.send_text(server, MARIA, TEXT)
+        await outgoing.send_text(server, MARIA, TEXT)
 
     assert caught.value.message == "This number is not on WhatsApp."
     assert caught.value.upstream_status == 400
@@ -390,15 +382,15 @@ async def test_an_instance_is_made_connected_asked_and_logged_out(
     owner = Server(simulator.url, simulator.api_key, "filial")
     webhook = Webhook(endpoint.url, headers={"x-webhook-token": "segredo"})
 
-    made = await evolution_instances.create(owner, webhook, number="5511911112222")
+    made = await connections.create(owner, webhook, number="5511911112222")
     server = replace(owner, api_key=made.token or "")
-    code = await evolution_instances.connect(server)
-    waiting = await evolution_instances.connection_state(server)
+    code = await connections.connect(server)
+    waiting = await connections.connection_state(server)
     simulator.connection("filial", "open")
-    connected = await evolution_instances.connect(server)
-    await evolution_instances.logout(server)
-    await evolution_instances.logout(server)
-    closed = await evolution_instances.connection_state(server)
+    connected = await connections.connect(server)
+    await connections.logout(server)
+    await connections.logout(server)
+    closed = await connections.connection_state(server)
 
     assert made.connection.status == "connecting"
     assert made.qr_code
@@ -417,22 +409,22 @@ async def test_an_instance_is_made_connected_asked_and_logged_out(
 async def test_a_webhook_is_set_and_found_again(server: Server, endpoint: Endpoint) -> None:
     webhook = Webhook(endpoint.url, headers={"authorization": "Bearer segredo"}, base64=True)
 
-    await evolution_instances.set_webhook(server, webhook)
+    await connections.set_webhook(server, webhook)
 
-    assert await evolution_instances.find_webhook(server) == webhook
+    assert await connections.find_webhook(server) == webhook
 
 
 async def test_where_no_webhook_is_none_is_found(simulator: Simulator) -> None:
     simulator.instance("muda")
 
-    assert await evolution_instances.find_webhook(Server(simulator.url, simulator.api_key, "muda")) is None
+    assert await connections.find_webhook(Server(simulator.url, simulator.api_key, "muda")) is None
 
 
 async def test_an_instances_key_sees_itself_and_the_servers_all(simulator: Simulator, server: Server) -> None:
     simulator.instance("filial", number="553188887777")
 
-    seen = await evolution_instances.fetch_instances(server)
-    all_seen = await evolution_instances.fetch_instances(replace(server, api_key=simulator.api_key))
+    seen = await connections.fetch_instances(server)
+    all_seen = await connections.fetch_instances(replace(server, api_key=simulator.api_key))
 
     assert [one.name for one in seen] == ["loja"]
     assert [one.connection.phone for one in all_seen] == ["5511900000001", "5531988887777"]
@@ -445,11 +437,11 @@ async def test_a_file_of_the_customer_is_fetched(server: Server, simulator: Simu
     file_id = simulator.send_file(MARIA, "image", PNG, "image/png", caption="chegou assim")
     text_id = simulator.say(MARIA, "oi")
 
-    file = await evolution_lookups.fetch_media(server, file_id, "image", Media())
+    file = await lookups.fetch_media(server, file_id, "image", Media())
 
     assert (file.content, file.mimetype) == (PNG, "image/png")
     with pytest.raises(Rejected, match="not of the media type"):
-        await evolution_lookups.fetch_media(server, text_id, "image", Media())
+        await lookups.fetch_media(server, text_id, "image", Media())
 
 
 async def test_a_profile_a_group_and_numbers_are_looked_up(server: Server, simulator: Simulator) -> None:
@@ -458,14 +450,14 @@ async def test_a_profile_a_group_and_numbers_are_looked_up(server: Server, simul
     simulator.absent.add("5511900009999")
     simulator.instances["loja"].groups[group] = {"id": group, "subject": "Clientes VIP"}
 
-    profile = await evolution_lookups.fetch_profile(server, MARIA)
-    groups = await evolution_lookups.fetch_groups(server)
-    numbers = await evolution_lookups.find_numbers(server, [MARIA, "5511900009999"])
+    profile = await lookups.fetch_profile(server, MARIA)
+    groups = await lookups.fetch_groups(server)
+    numbers = await lookups.find_numbers(server, [MARIA, "5511900009999"])
 
     assert profile.name == "Maria"
     assert profile.picture_url
     assert [one.subject for one in groups] == ["Clientes VIP"]
-    assert await evolution_lookups.fetch_group(server, group) == groups[0]
+    assert await lookups.fetch_group(server, group) == groups[0]
     assert isinstance(groups[0], GroupUpdate)
     assert {number: found.exists for number, found in numbers.items()} == {
         MARIA: True,
@@ -479,10 +471,8 @@ async def test_what_no_webhook_told_is_found_page_by_page(server: Server, simula
     simulator.say(MARIA, "antiga", at=ago(7200).timestamp())
     simulator.say("5521977776666", "de outra pessoa")
 
-    first = await evolution_lookups.find_messages(
-        server, since=ago(3600), until=ago(0), jid=MARIA_JID, page_size=3
-    )
-    second = await evolution_lookups.find_messages(
+    first = await lookups.find_messages(server, since=ago(3600), until=ago(0), jid=MARIA_JID, page_size=3)
+    second = await lookups.find_messages(
         server, since=ago(3600), until=ago(0), jid=MARIA_JID, page=2, page_size=3
     )
 
@@ -497,10 +487,10 @@ async def test_a_send_whose_answer_was_lost_is_found_with_its_status(
 ) -> None:
     simulator.plan.faults.append(Fault("cut"))
     with pytest.raises(Unknown):
-        await evolution.send_text(server, MARIA, TEXT)
+        await outgoing.send_text(server, MARIA, TEXT)
     await simulator.settled()
 
-    found = await evolution_lookups.find_messages(server, since=ago(60), until=ago(-60), jid=MARIA_JID)
+    found = await lookups.find_messages(server, since=ago(60), until=ago(-60), jid=MARIA_JID)
 
     (message,) = found.messages
     assert (message.content, message.from_me, message.status) == (TEXT, True, "delivered")
@@ -514,7 +504,7 @@ async def test_what_customers_do_arrives_as_what_it_is(
     simulator: Simulator, endpoint: Endpoint, server: Server
 ) -> None:
     asked = simulator.say(MARIA, "Oi", name="Maria Silva")
-    sent = await evolution.send_text(server, MARIA, TEXT)
+    sent = await outgoing.send_text(server, MARIA, TEXT)
     simulator.edit(MARIA, asked, "Oi!")
     simulator.react(MARIA, sent.external_id, "❤️")
     simulator.read(MARIA, sent.external_id)
@@ -579,7 +569,7 @@ async def test_webhooks_come_twice_backwards_and_before_the_answer_as_planned(
 
     simulator.plan.copies = 2
     simulator.plan.echo = "first"
-    await evolution.send_text(server, MARIA, TEXT)
+    await outgoing.send_text(server, MARIA, TEXT)
     assert [item.content for item in endpoint.told("send.message")] == [TEXT, TEXT]
 
 
@@ -607,7 +597,7 @@ async def test_the_ledger_outlives_the_simulator(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.jsonl"
     async with simulate(ledger=ledger) as simulator:
         simulator.instance("loja")
-        await evolution.send_text(Server(simulator.url, simulator.api_key, "loja"), MARIA, TEXT)
+        await outgoing.send_text(Server(simulator.url, simulator.api_key, "loja"), MARIA, TEXT)
 
     (line,) = map(json.loads, ledger.read_text().splitlines())
 
@@ -641,45 +631,45 @@ async def read(server: Server, call: list[str], request: dict[str, Any]) -> Any:
     webhook = Webhook("http://hook.example")
     match call:
         case ["message", "sendText"]:
-            return await evolution.send_text(server, number, request["text"])
+            return await outgoing.send_text(server, number, request["text"])
         case ["message", "sendWhatsAppAudio"]:
-            return await evolution.send_audio(server, number, audio="aGk=")
+            return await outgoing.send_audio(server, number, audio="aGk=")
         case ["message", "sendReaction"]:
-            return await evolution.send_reaction(server, key, request["reaction"])
+            return await outgoing.send_reaction(server, key, request["reaction"])
         case ["message", _]:
-            return await evolution.send_media(server, number, kind="image", media="aGk=")
+            return await outgoing.send_media(server, number, kind="image", media="aGk=")
         case ["chat", "updateMessage"]:
-            return await evolution.edit_message(server, number, key, request["text"])
+            return await outgoing.edit_message(server, number, key, request["text"])
         case ["chat", "deleteMessageForEveryone"]:
-            return await evolution.delete_message(server, key)
+            return await outgoing.delete_message(server, key)
         case ["chat", "markMessageAsRead"]:
-            return await evolution.mark_read(server, [key])
+            return await outgoing.mark_read(server, [key])
         case ["chat", "getBase64FromMediaMessage"]:
-            return await evolution_lookups.fetch_media(server, "ID", "image", Media())
+            return await lookups.fetch_media(server, "ID", "image", Media())
         case ["chat", "fetchProfile" | "fetchProfilePictureUrl"]:
-            return await evolution_lookups.fetch_profile(server, number)
+            return await lookups.fetch_profile(server, number)
         case ["chat", "whatsappNumbers"]:
-            return await evolution_lookups.find_numbers(server, request["numbers"])
+            return await lookups.find_numbers(server, request["numbers"])
         case ["chat", _]:
-            return await evolution_lookups.find_messages(server, since=ago(10**8), until=ago(-(10**9)))
+            return await lookups.find_messages(server, since=ago(10**8), until=ago(-(10**9)))
         case ["group", path] if path.startswith("fetchAllGroups"):
-            return await evolution_lookups.fetch_groups(server)
+            return await lookups.fetch_groups(server)
         case ["group" | "label" | "nope", *_]:
-            return await evolution_lookups.fetch_group(server, "120363025246125486@g.us")
+            return await lookups.fetch_group(server, "120363025246125486@g.us")
         case ["instance", "create"]:
-            return await evolution_instances.create(server, webhook)
+            return await connections.create(server, webhook)
         case ["instance", "connect"]:
-            return await evolution_instances.connect(server)
+            return await connections.connect(server)
         case ["instance", path] if path.startswith("fetchInstances"):
-            return await evolution_instances.fetch_instances(server)
+            return await connections.fetch_instances(server)
         case ["instance", "connectionState"]:
-            return await evolution_instances.connection_state(server)
+            return await connections.connection_state(server)
         case ["instance", _]:
-            return await evolution_instances.logout(server)
+            return await connections.logout(server)
         case ["webhook", "find"]:
-            return await evolution_instances.find_webhook(server)
+            return await connections.find_webhook(server)
         case _:
-            return await evolution_instances.set_webhook(server, webhook)
+            return await connections.set_webhook(server, webhook)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.messaging import evolution_events
+from services.messaging.evolution import events
 from services.messaging.inbound import (
     Chat,
     ConnectionUpdate,
@@ -98,9 +98,7 @@ def recorded() -> list[dict[str, Any]]:
 
 
 def parse(event: str, data: Any, **envelope: Any) -> Envelope:
-    return evolution_events.parse(
-        orjson.dumps({"event": event, "instance": "loja", "data": data, **envelope})
-    )
+    return events.parse(orjson.dumps({"event": event, "instance": "loja", "data": data, **envelope}))
 
 
 def only(event: str, data: Any) -> Any:
@@ -130,7 +128,7 @@ def test_every_recorded_webhook_becomes_what_it_is() -> None:
     seen: Counter[str] = Counter()
 
     for body in recorded():
-        envelope = evolution_events.parse(orjson.dumps(body))
+        envelope = events.parse(orjson.dumps(body))
         for item in envelope.items:
             details = (getattr(item, name, None) for name in ("message_type", "status", "reason"))
             detail = next(filter(None, details), "")
@@ -145,7 +143,7 @@ def test_a_plain_text_says_who_what_and_when() -> None:
         body for body in recorded() if body["instance"] == "wa1" and body["event"] == "messages.upsert"
     )
 
-    envelope = evolution_events.parse(orjson.dumps(body))
+    envelope = events.parse(orjson.dumps(body))
 
     assert envelope.instance == "wa1"
     assert envelope.instance_external_id == "10662ee4-7aec-47c0-9036-1fcb1f5ddb8f"
@@ -182,7 +180,7 @@ def test_an_event_has_one_name_however_it_is_spelled(event: str) -> None:
 def test_the_path_names_the_event_where_the_body_does_not() -> None:
     body = orjson.dumps({"instance": "loja", "data": upsert()})
 
-    envelope = evolution_events.parse(body, "messages-upsert")
+    envelope = events.parse(body, "messages-upsert")
 
     assert envelope.event == "messages.upsert"
     assert isinstance(envelope.items[0], Message)
@@ -462,7 +460,7 @@ def test_the_time_is_the_messages_own(stamp: object, at: datetime | None) -> Non
         {"event": "messages.upsert", "instance": "loja", "data": upsert(messageTimestamp=stamp)}
     )
 
-    (told,) = evolution_events.parse(body.encode()).items
+    (told,) = events.parse(body.encode()).items
 
     assert isinstance(told, Message)
     assert told.sent_at == at
@@ -478,9 +476,7 @@ def test_a_text_keeps_no_nul_and_no_half_emoji() -> None:
     data = rb'{"key":{"remoteJid":"5511988887777@s.whatsapp.net","id":"1"},"message":{"conversation":"%s"}}'
 
     def content(text: bytes) -> str:
-        (item,) = evolution_events.parse(
-            b'{"event":"messages.upsert","instance":"i","data":%s}' % (data % text)
-        ).items
+        (item,) = events.parse(b'{"event":"messages.upsert","instance":"i","data":%s}' % (data % text)).items
         assert isinstance(item, Message)
         return item.content
 
@@ -727,7 +723,7 @@ def test_several_messages_in_one_body_are_all_told() -> None:
 def test_events_that_mean_nothing_to_us_need_no_instance(event: str) -> None:
     body = orjson.dumps({"event": event, "data": {"status": "opened"}})
 
-    assert evolution_events.parse(body).items == (Ignored(event.replace("-", ".")),)
+    assert events.parse(body).items == (Ignored(event.replace("-", ".")),)
 
 
 @pytest.mark.parametrize(
@@ -748,7 +744,7 @@ def test_events_that_mean_nothing_to_us_need_no_instance(event: str) -> None:
 )
 def test_what_cannot_be_read_is_malformed_and_says_why(body: bytes, reason: str) -> None:
     with pytest.raises(Malformed) as caught:
-        evolution_events.parse(body)
+        events.parse(body)
 
     assert caught.value.reason == reason
 
@@ -845,12 +841,12 @@ JSON = st.recursive(
 
 
 @settings(deadline=None)
-@given(st.sampled_from(sorted(evolution_events.EVENTS)), JSON)
+@given(st.sampled_from(sorted(events.EVENTS)), JSON)
 def test_any_json_is_read_or_malformed_and_nothing_else(event: str, data: Any) -> None:
     body = orjson.dumps({"event": event, "instance": "loja", "data": data})
 
     try:
-        envelope = evolution_events.parse(body)
+        envelope = events.parse(body)
     except Malformed:
         return
 
@@ -859,7 +855,7 @@ def test_any_json_is_read_or_malformed_and_nothing_else(event: str, data: Any) -
 
 
 @settings(deadline=None)
-@given(st.sampled_from(sorted(evolution_events.EVENTS)), JSON, JSON)
+@given(st.sampled_from(sorted(events.EVENTS)), JSON, JSON)
 def test_any_message_is_read_or_malformed_and_nothing_else(event: str, content: Any, context: Any) -> None:
     data = upsert(content if isinstance(content, dict) else {"conversation": content}, contextInfo=context)
 
@@ -875,4 +871,4 @@ def test_any_message_is_read_or_malformed_and_nothing_else(event: str, content: 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
-        evolution_events.parse(body)
+        events.parse(body)

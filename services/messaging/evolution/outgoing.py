@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.messaging.evolution_calls import (
+from services.messaging.evolution.calls import (
     READ_TIMEOUT,
     SEND_TIMEOUT,
     Rejected,
@@ -15,7 +15,7 @@ from services.messaging.evolution_calls import (
     named,
     speaks_v1,
 )
-from services.messaging.evolution_values import fields, moment, text
+from services.messaging.evolution.values import fields, moment, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.messaging import evolution_chats, evolution_content
-from services.messaging.evolution_values import elements, fields, integer, moment, text
+from services.messaging.evolution import chats, contents
+from services.messaging.evolution.values import elements, fields, integer, moment, text
 from services.messaging.inbound import Chat, Deletion, Edit, Ignored, Item, Malformed, Message, Reaction
 
 STATUSES = {
@@ -28,11 +28,11 @@ REVOKES = {"REVOKE", "0"}
 def message(data: dict[str, Any], *, echo: bool = False) -> Item:
     """One message of any direction; an edit, a deletion or a reaction in its clothes becomes that."""
     key = fields(data.get("key"))
-    chat = evolution_chats.chat(key, data)
+    chat = chats.chat(key, data)
     if chat is None:
         return Ignored("no_conversation")
     body = fields(data.get("message"))
-    found = evolution_content.core(body, text(data.get("messageType")))
+    found = contents.core(body, text(data.get("messageType")))
     if found is None:
         return Ignored("no_content")
     external_id = text(key.get("id"))
@@ -42,7 +42,7 @@ def message(data: dict[str, Any], *, echo: bool = False) -> Item:
         return protocol(fields(found.node), external_id)
     if found.name == "reactionMessage":
         return reaction(data, fields(found.node), chat, external_id)
-    content = evolution_content.read(found, body)
+    content = contents.read(found, body)
     if not content.text:
         return Ignored("no_content")
     if "editedMessage" in found.wrappers:
@@ -54,8 +54,8 @@ def assembled(
     data: dict[str, Any],
     chat: Chat,
     external_id: str,
-    content: evolution_content.Content,
-    found: evolution_content.Core,
+    content: contents.Content,
+    found: contents.Core,
     *,
     echo: bool,
 ) -> Message:
@@ -64,7 +64,7 @@ def assembled(
     context = fields(data.get("contextInfo")) or fields(fields(found.node).get("contextInfo"))
     metadata = content.metadata
     if context:
-        metadata.update(evolution_content.context_details(context))
+        metadata.update(contents.context_details(context))
     return Message(
         external_id=external_id,
         chat=chat,
@@ -74,7 +74,7 @@ def assembled(
         status=message_status(data, from_me=from_me),
         sent_at=moment(data.get("messageTimestamp")),
         push_name=None if from_me else person_name(data.get("pushName")),
-        participant=evolution_chats.participant(key, data) if chat.group else None,
+        participant=chats.participant(key, data) if chat.group else None,
         quoted_id=text(context.get("stanzaId")),
         media=content.media,
         metadata=metadata,
@@ -117,7 +117,7 @@ def reaction(data: dict[str, Any], node: dict[str, Any], chat: Chat, external_id
 
 
 def reactor(data: dict[str, Any], chat: Chat) -> str:
-    member = evolution_chats.participant(fields(data.get("key")), data) if chat.group else None
+    member = chats.participant(fields(data.get("key")), data) if chat.group else None
     phone, lid, jid = (member.phone, member.lid, member.jid) if member else (chat.phone, chat.lid, chat.jid)
     return f"{phone}@s.whatsapp.net" if phone else lid or jid
 
@@ -135,10 +135,10 @@ def protocol(node: dict[str, Any], own_id: str | None) -> Item:
 
 def edited_content(value: object) -> str | None:
     body = fields(fields(value).get("message")) or fields(value)
-    found = evolution_content.core(body)
-    if found is None or found.name in evolution_content.CONTROL:
+    found = contents.core(body)
+    if found is None or found.name in contents.CONTROL:
         return None
-    return evolution_content.read(found, body).text or None
+    return contents.read(found, body).text or None
 
 
 def status_word(value: object, first: int) -> str:

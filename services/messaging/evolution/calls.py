@@ -15,7 +15,7 @@ import httpx2
 import orjson
 
 from services.kit.errors import Upstream
-from services.messaging.evolution_values import elements, fields, text
+from services.messaging.evolution.values import elements, fields, text
 
 
 @dataclass(frozen=True, slots=True)

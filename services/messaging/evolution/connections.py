@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.messaging import evolution_chats, evolution_events
-from services.messaging.evolution_calls import (
+from services.messaging.evolution import chats, events
+from services.messaging.evolution.calls import (
     READ_TIMEOUT,
     SEND_TIMEOUT,
     STATE_TIMEOUT,
@@ -15,7 +15,7 @@ from services.messaging.evolution_calls import (
     named,
     speaks_v1,
 )
-from services.messaging.evolution_values import elements, fields, text
+from services.messaging.evolution.values import elements, fields, text
 from services.messaging.inbound import ConnectionUpdate, QrCode
 
 EVENTS = (
@@ -84,7 +84,7 @@ async def create(
     return Created(
         external_id=text(made.get("instanceId")),
         token=text(hash_) or text(fields(hash_).get("apikey")),
-        connection=evolution_events.connection(made),
+        connection=events.connection(made),
         qr_code=qr(qr_code) if qr_code else None,
     )
 
@@ -96,7 +96,7 @@ async def connect(server: Server, *, number: str | None = None) -> QrCode | Conn
     answer = fields(await call(server, "GET", path, query=query, timeout=SEND_TIMEOUT))
     if answer.get("error"):
         raise Rejected(detail_of(server, answer) or "Evolution cannot connect this instance.", 200)
-    return evolution_events.connection(fields(answer["instance"])) if "instance" in answer else qr(answer)
+    return events.connection(fields(answer["instance"])) if "instance" in answer else qr(answer)
 
 
 async def connection_state(server: Server) -> ConnectionUpdate:
@@ -104,7 +104,7 @@ async def connection_state(server: Server) -> ConnectionUpdate:
     answer = await call(server, "GET", f"instance/connectionState/{named(server)}", timeout=STATE_TIMEOUT)
     if not answer:
         return ConnectionUpdate(status="connected", state="open")
-    return evolution_events.connection(fields(fields(answer).get("instance")) or fields(answer))
+    return events.connection(fields(fields(answer).get("instance")) or fields(answer))
 
 
 async def logout(server: Server) -> None:
@@ -129,9 +129,9 @@ def listed(row: dict[str, Any]) -> Listed:
         name=text(row.get("name")) or text(row.get("instanceName")) or "",
         external_id=text(row.get("id")) or text(row.get("instanceId")),
         connection=ConnectionUpdate(
-            status=evolution_events.CONNECTIONS.get(state, "disconnected"),
+            status=events.CONNECTIONS.get(state, "disconnected"),
             state=state,
-            phone=evolution_chats.phone(text(row.get("ownerJid")) or text(row.get("owner"))),
+            phone=chats.phone(text(row.get("ownerJid")) or text(row.get("owner"))),
             profile_name=text(row.get("profileName")),
             profile_picture_url=text(row.get("profilePicUrl")) or text(row.get("profilePictureUrl")),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.messaging.evolution_values import (
+from services.messaging.evolution.values import (
     elements,
     fields,
     integer,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.messaging import phones
-from services.messaging.evolution_values import text
+from services.messaging.evolution.values import text
 from services.messaging.inbound import Chat, Participant
 
 PHONE_SERVERS = {"s.whatsapp.net", "c.us", "hosted"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from services.messaging import evolution_chats, evolution_messages
-from services.messaging.evolution_values import elements, fields, integer, text
+from services.messaging.evolution import chats, records
+from services.messaging.evolution.values import elements, fields, integer, text
 from services.messaging.inbound import (
     Chat,
     ConnectionUpdate,
@@ -94,15 +94,15 @@ def each(read: Callable[[dict[str, Any]], Iterable[Item]], data: Any) -> tuple[I
 
 
 def messages(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
-    return each(lambda element: [evolution_messages.message(element)], data)
+    return each(lambda element: [records.message(element)], data)
 
 
 def echoes(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
-    return each(lambda element: [evolution_messages.message(element, echo=True)], data)
+    return each(lambda element: [records.message(element, echo=True)], data)
 
 
 def history(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
-    items = each(lambda element: [evolution_messages.message(element)], data) if data else ()
+    items = each(lambda element: [records.message(element)], data) if data else ()
     found = tuple(item for item in items if isinstance(item, Message))
     latest = envelope.get("isLatest")
     return (History(found, latest if isinstance(latest, bool) else None),)
@@ -110,7 +110,7 @@ def history(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
 
 def edits(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
     """`messages.edited` is every protocol message. Its `key` is the editor's view: only the id counts."""
-    return each(lambda element: [evolution_messages.protocol(element, None)], data)
+    return each(lambda element: [records.protocol(element, None)], data)
 
 
 def statuses(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
@@ -125,28 +125,26 @@ def status(data: dict[str, Any]) -> Item:
     external_ids = tuple(dict.fromkeys(one for one in ids if isinstance(one, str) and one))
     if not external_ids:
         raise Malformed("status_without_id")
-    edited = evolution_messages.edited_content(
-        fields(data.get("message") or update.get("message")).get("editedMessage")
-    )
+    edited = records.edited_content(fields(data.get("message") or update.get("message")).get("editedMessage"))
     if edited is not None:
         return Edit(external_ids[0], edited)
     word = status_of({**data, **update})
-    if word not in evolution_messages.STATUSES:
+    if word not in records.STATUSES:
         return Ignored("deletion_not_confirmed" if word == "DELETED" else "status_unknown")
     return StatusUpdate(
         external_ids=external_ids,
-        status=evolution_messages.STATUSES[word],
+        status=records.STATUSES[word],
         from_me=key.get("fromMe", data.get("fromMe")) is True,
         played=word == "PLAYED",
-        chat=evolution_chats.chat({**data, **key}, data),
-        participant=evolution_chats.participant(key, data),
+        chat=chats.chat({**data, **key}, data),
+        participant=chats.participant(key, data),
     )
 
 
 def status_of(data: dict[str, Any]) -> str:
     if data.get("status") is not None:
-        return evolution_messages.status_word(data["status"], 0)
-    return evolution_messages.status_word(data.get("ack"), ACK_NUMBERS_START)
+        return records.status_word(data["status"], 0)
+    return records.status_word(data.get("ack"), ACK_NUMBERS_START)
 
 
 def deletions(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
@@ -173,7 +171,7 @@ def connection(data: dict[str, Any]) -> ConnectionUpdate:
         status=CONNECTIONS.get(state, "disconnected"),
         state=state,
         reason=integer(reason),
-        phone=evolution_chats.phone(text(data.get("wuid"))),
+        phone=chats.phone(text(data.get("wuid"))),
         profile_name=text(data.get("profileName")),
         profile_picture_url=text(data.get("profilePictureUrl")),
     )
@@ -196,10 +194,10 @@ def contacts(data: Any, envelope: dict[str, Any]) -> tuple[Item, ...]:
 
 def contact(data: dict[str, Any]) -> Item:
     """A group comes as a contact with the last speaker's name: only its picture is its own."""
-    chat = evolution_chats.chat(data, data)
+    chat = chats.chat(data, data)
     if chat is None:
         return Ignored("no_conversation")
-    name = None if chat.group else evolution_messages.person_name(data.get("pushName"))
+    name = None if chat.group else records.person_name(data.get("pushName"))
     picture = text(data.get("profilePicUrl")) or text(data.get("profilePictureUrl"))
     return ContactUpdate(chat, name, picture) if name or picture else Ignored("nothing_new")
 

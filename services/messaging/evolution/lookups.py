@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from services.messaging import evolution_chats, evolution_events, evolution_messages
-from services.messaging.evolution_calls import (
+from services.messaging.evolution import chats, events, records
+from services.messaging.evolution.calls import (
     MEDIA_TIMEOUT,
     READ_TIMEOUT,
     Rejected,
@@ -16,7 +16,7 @@ from services.messaging.evolution_calls import (
     named,
     speaks_v1,
 )
-from services.messaging.evolution_values import elements, fields, integer, text
+from services.messaging.evolution.values import elements, fields, integer, text
 from services.messaging.inbound import GroupUpdate, Malformed, Media, Message
 
 
@@ -81,14 +81,14 @@ async def fetch_groups(server: Server) -> tuple[GroupUpdate, ...]:
     path = f"group/fetchAllGroups/{named(server)}"
     query = {"getParticipants": "false"}
     answer = await call(server, "GET", path, query=query, timeout=MEDIA_TIMEOUT)
-    found = (evolution_events.group(fields(row)) for row in elements(answer))
+    found = (events.group(fields(row)) for row in elements(answer))
     return tuple(group for group in found if isinstance(group, GroupUpdate))
 
 
 async def fetch_group(server: Server, jid: str) -> GroupUpdate | None:
     path = f"group/findGroupInfos/{named(server)}"
     answer = await call(server, "GET", path, query={"groupJid": jid}, timeout=READ_TIMEOUT)
-    group = evolution_events.group(fields(answer))
+    group = events.group(fields(answer))
     return group if isinstance(group, GroupUpdate) else None
 
 
@@ -106,7 +106,7 @@ def registration(row: Any) -> Registration:
         number=text(row.get("number")) or "",
         exists=row.get("exists") is True,
         jid=jid,
-        lid=evolution_chats.lid(text(row.get("lid"))) or evolution_chats.lid(jid),
+        lid=chats.lid(text(row.get("lid"))) or chats.lid(jid),
     )
 
 
@@ -141,7 +141,7 @@ async def find_messages(
 
 def stored(row: Any) -> Message | None:
     try:
-        item = evolution_messages.message(fields(row))
+        item = records.message(fields(row))
     except Malformed:
         return None
     return item if isinstance(item, Message) else None
