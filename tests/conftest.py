@@ -10,6 +10,7 @@ from deploy.local import infrastructure
 from deploy.local.infrastructure import Addresses
 from services.kit import migrate
 from services.kit.db import Database, Session
+from tests.support import open_folder
 
 os.environ |= {
     "APP_ENV": "test",
@@ -26,9 +27,10 @@ class Undo(Exception):
 
 
 @pytest.fixture(scope="session")
-async def addresses(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Addresses]:
-    async with infrastructure.started(tmp_path_factory.mktemp("infrastructure")) as addresses:
-        yield addresses
+async def addresses() -> AsyncIterator[Addresses]:
+    with open_folder() as folder:
+        async with infrastructure.started(folder) as addresses:
+            yield addresses
 
 
 @pytest.fixture(scope="session")

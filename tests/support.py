@@ -1,5 +1,12 @@
 """What many tests say: who acts, and what was announced."""
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from services.kit.actor import Actor, service
 from services.kit.bus import subject
 from services.kit.db import Session
@@ -16,3 +23,14 @@ async def emitted(session: Session) -> list[str]:
     """The names of the events that this transaction announces, in order."""
     rows = await session.all("select type from outbox where published_at is null order by id")
     return [subject(row.type).removeprefix("convo.") for row in rows]
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's user can pass through, as pytest's own are not; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="convo-test-", dir="/var/tmp"))
+    os.chmod(folder, 0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -22,6 +22,8 @@ NAME = "Maria Cliente"
 GREETING = "Olá!"
 ANSWER_TIMEOUT = 40.0
 
+ALWAYS = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [0, 1, 2, 3, 4, 5, 6]}
+
 KNOWLEDGE = [
     (
         "faq",
@@ -117,6 +119,7 @@ async def connect(api: Api, simulator: Simulator, kept: dict[str, Any]) -> None:
     await api.call(
         "POST", f"/api/whatsapp/instances/{known[kept['instance']]}/configure-webhook", {"url": url}
     )
+    await api.call("PUT", "/api/ai/config", ALWAYS)
     simulator.customer(PHONE, NAME)
     simulator.say(PHONE, GREETING, instance=kept["instance"])
     conversation = await _conversation(api, known[kept["instance"]])

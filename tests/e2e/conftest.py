@@ -11,6 +11,7 @@ from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 from tests.fakes.evolution import simulate
 from tests.fakes.whatsapp import Simulator
+from tests.support import open_folder
 
 PASSWORD = "uma senha longa"
 
@@ -44,10 +45,10 @@ class Office:
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    home = tmp_path_factory.mktemp("home")
-    async with stacks.running(home, AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
-        yield stack
+async def stack() -> AsyncIterator[Stack]:
+    with open_folder() as home:
+        async with stacks.running(home, AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
+            yield stack
 
 
 @pytest.fixture(scope="session")
@@ -71,4 +72,6 @@ async def office(stack: Stack) -> AsyncIterator[Office]:
             f"/api/whatsapp/instances/{office.instance_id}/configure-webhook",
             {"url": f"{stack.url}/api/whatsapp/webhooks/evolution"},
         )
+        always = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [*range(7)]}
+        await office.call("PUT", "/api/ai/config", {**always, "responseDelaySeconds": 0})
         yield office
