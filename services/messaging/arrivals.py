@@ -17,6 +17,7 @@ from services.messaging.contacts import Seen
 from services.messaging.inbound import Message
 
 AHEAD = timedelta(minutes=5)  # a time further ahead than this is a clock gone wrong
+REST_OF_THE_SECOND = timedelta(milliseconds=999)
 PREVIEW = 100
 
 LOCK = """
@@ -149,8 +150,11 @@ def _row(arrival: Arrival, conversation: str) -> dict[str, Any]:
 
 
 def _moment(sent_at: datetime | None) -> datetime:
+    """WhatsApp tells whole seconds: a message belongs behind what we sent earlier in the same second."""
     at = now()
-    return at if sent_at is None or sent_at > at + AHEAD else sent_at
+    if sent_at is None or sent_at > at + AHEAD:
+        return at
+    return max(sent_at, min(at, sent_at + REST_OF_THE_SECOND)) if not sent_at.microsecond else sent_at
 
 
 async def _count(session: Session, fresh: list[tuple[Arrival, dict[str, Any], Row]]) -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import service
+from services.kit.clock import now
 from services.kit.db import Database
 from services.kit.tables import new_id
-from services.messaging import conversations, instances, webhooks
+from services.messaging import conversations, instances, sending, webhooks
+from services.messaging.models import Conversation
 from tests.support import ADMIN, SUPERVISOR
 
 GATEWAY = service("gateway")
@@ -30,14 +32,14 @@ async def instance(db: Database) -> str:
     return name
 
 
-def upsert(instance: str, text: str, **overrides: object) -> bytes:
+def upsert(instance: str, text: str, at: int = 1795459370, **overrides: object) -> bytes:
     key = {"remoteJid": "5511988887777@s.whatsapp.net", "fromMe": False, "id": new_id(), **overrides}
     data = {
         "key": key,
         "pushName": "Maria",
         "message": {"conversation": text},
         "messageType": "conversation",
-        "messageTimestamp": 1795459370,
+        "messageTimestamp": at,
     }
     return orjson.dumps(
         {"event": "messages.upsert", "instance": instance, "data": data, "apikey": "invented"}
@@ -103,3 +105,21 @@ async def test_what_is_not_json_is_refused(db: Database) -> None:
     (receipt,) = await receive(db, b"not json")
 
     assert receipt.status == 400
+
+
+async def test_a_customer_who_writes_in_the_second_of_our_answer_comes_after_it(
+    db: Database, instance: str
+) -> None:
+    await receive(db, upsert(instance, f"antes {instance}"))
+    (conversation,) = await inbox(db, instance)
+    async with db.begin() as session:
+        target = await session.first(sending.TARGET.where(Conversation.id == conversation.id))
+        await sending.queue(session, target, sending.Draft("resposta", "human"))
+
+    second = int(now().timestamp())
+    await receive(db, upsert(instance, f"depois {instance}", at=second))
+
+    async with db.read() as session:
+        request = pb.GetConversationRequest(id=conversation.id)
+        detail = await conversations.get_conversation(session, SUPERVISOR, request)
+    assert [one.content.split()[0] for one in detail.messages] == ["antes", "resposta", "depois"]
