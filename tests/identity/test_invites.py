@@ -264,7 +264,7 @@ async def test_an_accepted_invitation_cannot_be_revoked(db: Database) -> None:
 
 
 async def test_an_invitation_that_never_was_cannot_be_revoked(db: Database) -> None:
-    with pytest.raises(InviteNotFound, match="^Invite not found$"):
+    with pytest.raises(InviteNotFound, match=r"^Invite not found$"):
         await revoke(db, new_id())
 
 

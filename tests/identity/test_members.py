@@ -149,7 +149,7 @@ async def test_of_two_admins_who_remove_each_other_at_once_one_stays(db: Databas
         ]
         async with db.begin() as session:
             await session.run(
-                "update profiles set role = case when id = any(%(two)s::uuid[]) then 'admin' else 'agent' end",
+                "update profiles set role = case when id = any(%(two)s) then 'admin' else 'agent' end",
                 two=[ana.id, bia.id],
             )
 

@@ -1,5 +1,6 @@
 """People, as they and their colleagues see them."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -101,6 +102,8 @@ async def test_the_list_goes_on_where_it_ended(db: Database) -> None:
 async def test_a_cursor_of_another_list_is_refused(db: Database) -> None:
     with pytest.raises(Invalid):
         await names(db, cursor="not a cursor")
+    with pytest.raises(Invalid):
+        await names(db, cursor=base64.urlsafe_b64encode(b'["one"]').decode())
 
 
 async def test_one_changes_what_one_names_and_nothing_else(db: Database) -> None:
