@@ -148,7 +148,7 @@ async def accept(db: Database, actor: Actor, request: pb.AcceptInviteRequest) ->
     async with db.read() as session:
         found = await session.first(OPEN, hash=token)
     if found is None:
-        await throttle.spend(db, "accept-invite", request.client_address)
+        await throttle.spend(db, throttle.limits("accept-invite", request.client_address))
         raise InviteNotFound
     if parse(found.expires_at) <= now():
         await expire(db)
