@@ -60,7 +60,7 @@ async def plan(settings: Settings, lock: int) -> Stack:
         forge=forks.parent(zygote, modules, home.log(settings.home, "zygote"), inherit=[lock]),
         edge=infrastructure.envoy(settings.home, settings.port, admin_port, gateways, log, inherit=[lock]),
         admin_url=admin_url,
-        shared=configuration.shared({**settings.given, **addresses}, secrets, members),
+        shared=configuration.shared({**mail(settings), **settings.given, **addresses}, secrets, members),
         notes=notes,
     )
 
@@ -97,6 +97,11 @@ async def embedded(
         )
         addresses |= infrastructure.s3_environment(numbers[0], secrets.s3_key, secrets.s3_secret)
     return parts, admin_url, addresses, notes
+
+
+def mail(settings: Settings) -> dict[str, str]:
+    """Where letters go as long as there is no mail server: files that a person can read."""
+    return {"MAIL_DIR": str(settings.home / "mail")}
 
 
 def migration(stack: Stack) -> Part:

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import bcrypt
@@ -19,7 +20,10 @@ ROOM = 60  # at 60 ms each the last one in waits 4 s on one core
 # What unknown accounts are checked against.
 NOBODYS = "$2b$10$GQ4b6eLyon1XY4tvO8dGXuq5YN2aACiq7VyA8vDumr7LkYv9rRCTW"
 
-_threads = ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="bcrypt")
+THREADS = max(1, (os.cpu_count() or 2) - 1)
+
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bcrypt")
+_turns = asyncio.Semaphore(THREADS)
 _room = asyncio.Semaphore(ROOM)
 
 
@@ -51,18 +55,25 @@ def check_length(password: str, field: str = "password") -> None:
         raise PasswordTooLong(fields={field: "must be at most 72 bytes"})
 
 
+@asynccontextmanager
+async def turn() -> AsyncIterator[None]:
+    """A place in the queue and then a thread, or the refusal where too many wait."""
+    if _room.locked():
+        raise Busy(retry_after=2)
+    async with _room, _turns:
+        yield
+
+
 async def hashed(password: str) -> str:
-    return (await _work(bcrypt.hashpw, password.encode(), bcrypt.gensalt(COST))).decode()
+    async with turn():
+        return (await _work(bcrypt.hashpw, password.encode(), bcrypt.gensalt(COST))).decode()
 
 
 async def matches(password: str, hash: str | None) -> bool:
-    """The same work whether or not there is an account to compare with."""
+    """The same work whether or not there is an account to compare with. Whoever asks has taken a turn."""
     same = await _work(bcrypt.checkpw, password.encode(), (hash or NOBODYS).encode())
     return same and hash is not None
 
 
 async def _work(fn: Callable[..., Result], *arguments: bytes) -> Result:
-    if _room.locked():
-        raise Busy(retry_after=2)
-    async with _room:
-        return await asyncio.get_running_loop().run_in_executor(_threads, fn, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_threads, fn, *arguments)

@@ -64,6 +64,8 @@ EXPIRE = """
     returning id, email, role, sector_id
 """
 
+ORDER = (TeamInvite.created_at, TeamInvite.id)
+
 SUBJECT = "Convite para a equipe"
 LETTER = """\
 Olá!
@@ -130,11 +132,11 @@ async def list_invites(
             TeamInvite.created_at,
         )
         .where(status == (request.status or "pending"))
-        .order_by(TeamInvite.created_at.desc(), TeamInvite.id.desc())
+        .order_by(*(column.desc() for column in ORDER))
     )
     total = await session.scalar(users.counted(invites)) if page.wants_total else None
     if page.after:
-        invites = invites.where(tuple_(TeamInvite.created_at, TeamInvite.id) < page.after)
+        invites = invites.where(tuple_(*ORDER) < pages.place(page, *ORDER))
     rows = await session.all(invites.limit(page.fetch).offset(page.offset))
     shown, pagination = pages.cut(page, rows, lambda row: (row.created_at, row.id), total)
     return pb.ListInvitesResponse(invites=[fill(pb.TeamInvite, row) for row in shown], pagination=pagination)
@@ -146,7 +148,7 @@ async def accept(db: Database, actor: Actor, request: pb.AcceptInviteRequest) ->
     async with db.read() as session:
         found = await session.first(OPEN, hash=token)
     if found is None:
-        await throttle.spend(db, "accept-invite", request.client_address)
+        await throttle.spend(db, throttle.limits("accept-invite", request.client_address))
         raise InviteNotFound
     if parse(found.expires_at) <= now():
         await expire(db)

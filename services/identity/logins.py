@@ -36,10 +36,13 @@ async def login(db: Database, actor: Actor, request: pb.LoginRequest) -> pb.Logi
     email, address = request.email.strip().lower(), request.client_address
     async with db.read() as session:
         found = await session.first(FOUND, email=email, address=address)
-    known = found is not None and found.known
-    attempt = await throttle.spend(db, "login", address, email, known=known)
+        limits = throttle.limits("login", address, email, known=found is not None and found.known)
+        await throttle.check(session, limits)
     hash = found.password_hash if found else None
-    if not await hashing.matches(request.password, hash) or found is None:
+    async with hashing.turn():
+        attempt = await throttle.spend(db, limits)
+        matches = await hashing.matches(request.password, hash)
+    if not matches or found is None:
         log.info("login_refused")
         raise InvalidCredentials
     async with db.begin() as session:

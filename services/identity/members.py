@@ -24,6 +24,7 @@ class LastAdmin(Invalid):
 ADMINS = """
     select id from profiles where role = 'admin' and is_active and is_approved order by id for no key update
 """
+ORDER = (Profile.created_at, Profile.id)
 EVERYBODY = select(
     Profile.id,
     Profile.full_name,
@@ -35,7 +36,7 @@ EVERYBODY = select(
     Profile.created_at,
     Profile.updated_at,
     Profile.role,
-).order_by(Profile.created_at.desc(), Profile.id.desc())
+).order_by(*(column.desc() for column in ORDER))
 
 
 async def approve(session: Session, actor: Actor, request: pb.UserRequest) -> pb.UserResponse:
@@ -96,7 +97,7 @@ async def list_all_users(
         everybody = everybody.where(users.matches(request.search))
     total = await session.scalar(users.counted(everybody)) if page.wants_total else None
     if page.after:
-        everybody = everybody.where(tuple_(Profile.created_at, Profile.id) < page.after)
+        everybody = everybody.where(tuple_(*ORDER) < pages.place(page, *ORDER))
     rows = await session.all(everybody.limit(page.fetch).offset(page.offset))
     shown, pagination = pages.cut(page, rows, lambda row: (row.created_at, row.id), total)
     return pb.ListAllUsersResponse(users=[fill(pb.User, row) for row in shown], pagination=pagination)

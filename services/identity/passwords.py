@@ -68,7 +68,7 @@ async def reset(db: Database, actor: Actor, request: pb.ResetPasswordRequest) ->
 async def forgot(db: Database, actor: Actor, request: pb.ForgotPasswordRequest) -> pb.SuccessResponse:
     """Only notes the wish: whether there is such an account is found out where nobody can measure it."""
     email = request.email.strip().lower()
-    await throttle.spend(db, "forgot-password", request.client_address, email)
+    await throttle.spend(db, throttle.limits("forgot-password", request.client_address, email))
     async with db.begin() as session:
         await emit(session, pb.PasswordForgotten(email=email))
     return pb.SuccessResponse(success=True)
@@ -91,7 +91,7 @@ async def renew(db: Database, actor: Actor, request: pb.RenewPasswordRequest) ->
     async with db.read() as session:
         user = await session.scalar(OFFERED, hash=token, at=now())
     if user is None:
-        await throttle.spend(db, "reset-password", request.client_address)
+        await throttle.spend(db, throttle.limits("reset-password", request.client_address))
         raise InvalidResetToken
     hash = await hashing.hashed(request.password)
     async with db.begin() as session:

@@ -43,7 +43,7 @@ async def register(db: Database, actor: Actor, request: pb.RegisterRequest) -> p
         async with db.begin() as session:
             return await _register(session, request, email, hash)
     except (UserExists, EmailDomainNotAllowed):
-        await throttle.spend(db, "register", request.client_address, email)
+        await throttle.spend(db, throttle.limits("register", request.client_address, email))
         raise
 
 

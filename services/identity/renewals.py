@@ -57,7 +57,7 @@ async def refresh(db: Database, actor: Actor, request: pb.RefreshRequest) -> pb.
     async with db.begin() as session:
         outcome = await _renew(session, request)
     if isinstance(outcome, InvalidRefreshToken):
-        await throttle.spend(db, "refresh", request.client_address)
+        await throttle.spend(db, throttle.limits("refresh", request.client_address))
     if isinstance(outcome, Refusal):
         raise outcome
     return fill(pb.RefreshResponse, outcome)

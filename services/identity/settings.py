@@ -24,6 +24,11 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
+def first_address(urls: str) -> str:
+    """Of several frontends, the one that links in mails lead to."""
+    return urls.split(",")[0].strip().rstrip("/")
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
@@ -35,7 +40,7 @@ class IdentitySettings(ServiceSettings):
     auth_failures: int = 10
     auth_failures_window_s: int = 900
 
-    frontend_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = "http://localhost:5173"
+    frontend_url: Annotated[str, AfterValidator(first_address)] = "http://localhost:5173"
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""

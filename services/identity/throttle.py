@@ -26,6 +26,10 @@ SPEND = """
     where (select count(*) from unnest(throttles.moments) m where m > %(since)s) < excluded.allowed
     returning key
 """
+FULL = """
+    select key from throttles where key = any(%(keys)s)
+        and (select count(*) from unnest(moments) m where m > %(since)s) >= allowed
+"""
 OLDEST = """
     select extract(epoch from max(first))::float from (
         select min(m) as first from throttles, unnest(moments) m
@@ -39,29 +43,44 @@ FORGET = """
 """
 
 
+Limits = dict[str, int]
+
+
 @dataclass(frozen=True)
 class Attempt:
     keys: list[str]
     at: datetime
 
 
-async def spend(
-    db: Database, action: str, address: str, account: str = "", *, known: bool = False
-) -> Attempt:
-    """Count an attempt, or refuse it. From a device that the account is known on, only the two together
-    are counted: strangers who fail elsewhere, or colleagues at the same address, lock nobody out."""
-    limits = _limits(action, address, account, known=known)
+def limits(action: str, address: str, account: str = "", *, known: bool = False) -> Limits:
+    """How many failures which key may have. From a device that the account is known on, only the two together
+    count: strangers who fail elsewhere, or colleagues at the same address, lock nobody out."""
+    allowed = settings().auth_failures
+    name = hashlib.sha256(account.encode()).hexdigest()[:32] if account else ""
+    pair = {f"{action}|{address}|{name}": allowed} if account else {}
+    if known:
+        return pair
+    wide = {f"{action}|{address}|": round(allowed * PER_ADDRESS)}
+    return pair | wide | ({f"{action}||{name}": round(allowed * PER_ACCOUNT)} if account else {})
+
+
+async def check(session: Session, limits: Limits) -> None:
+    """Refuse at once who has failed too often, before any work is queued for them."""
+    since = _since(now())
+    rows = await session.all(FULL, keys=[*limits], since=since)
+    if rows:
+        await _refuse(session, [row.key for row in rows], since)
+
+
+async def spend(db: Database, limits: Limits) -> Attempt:
+    """Count an attempt, or refuse it."""
     attempt = Attempt(sorted(limits), now())
-    since = attempt.at - timedelta(seconds=settings().auth_failures_window_s)
+    since = _since(attempt.at)
+    allowed = [limits[key] for key in attempt.keys]
     async with db.begin() as session:
-        rows = await session.all(
-            SPEND, at=attempt.at, since=since, keys=attempt.keys, limits=[limits[key] for key in attempt.keys]
-        )
-        refused = limits.keys() - {row.key for row in rows}
-        if refused:
-            oldest = await session.scalar(OLDEST, keys=[*refused], since=since)
-            log.warning("attempts_refused", action=action)
-            raise TooMany(retry_after=max(1, ceil(oldest - since.timestamp())))
+        rows = await session.all(SPEND, at=attempt.at, since=since, keys=attempt.keys, limits=allowed)
+        if refused := limits.keys() - {row.key for row in rows}:
+            await _refuse(session, [*refused], since)
     return attempt
 
 
@@ -72,14 +91,14 @@ async def refund(session: Session, attempt: Attempt) -> None:
 async def forget(db: Database) -> None:
     """Drop what no longer counts."""
     async with db.begin() as session:
-        await session.run(FORGET, since=now() - timedelta(seconds=settings().auth_failures_window_s))
+        await session.run(FORGET, since=_since(now()))
 
 
-def _limits(action: str, address: str, account: str, *, known: bool) -> dict[str, int]:
-    allowed = settings().auth_failures
-    name = hashlib.sha256(account.encode()).hexdigest()[:32] if account else ""
-    pair = {f"{action}|{address}|{name}": allowed} if account else {}
-    if known:
-        return pair
-    wide = {f"{action}|{address}|": round(allowed * PER_ADDRESS)}
-    return pair | wide | ({f"{action}||{name}": round(allowed * PER_ACCOUNT)} if account else {})
+async def _refuse(session: Session, keys: list[str], since: datetime) -> None:
+    oldest = await session.scalar(OLDEST, keys=keys, since=since)
+    log.warning("attempts_refused", action=keys[0].partition("|")[0])
+    raise TooMany(retry_after=max(1, ceil(oldest - since.timestamp())))
+
+
+def _since(at: datetime) -> datetime:
+    return at - timedelta(seconds=settings().auth_failures_window_s)

@@ -34,6 +34,7 @@ PERSON = """
     select id, full_name, email, avatar_url, status, is_active, is_approved, created_at, updated_at, role
     from profiles where id = %(id)s
 """
+ORDER = (Profile.full_name, Profile.id)
 COLLEAGUES = (
     select(
         Profile.id,
@@ -45,7 +46,7 @@ COLLEAGUES = (
         Profile.role,
     )
     .where(Profile.is_active, Profile.is_approved)
-    .order_by(Profile.full_name, Profile.id)
+    .order_by(*ORDER)
 )
 PEOPLE = """
     select id, full_name, email, avatar_url, status, is_active, is_approved, created_at, updated_at, role
@@ -111,7 +112,7 @@ async def list_users(session: Session, actor: Actor, request: pb.ListUsersReques
         colleagues = colleagues.where(matches(request.search))
     total = await session.scalar(counted(colleagues)) if page.wants_total else None
     if page.after:
-        colleagues = colleagues.where(tuple_(Profile.full_name, Profile.id) > page.after)
+        colleagues = colleagues.where(tuple_(*ORDER) > pages.place(page, *ORDER))
     rows = await session.all(colleagues.limit(page.fetch).offset(page.offset))
     shown, pagination = pages.cut(page, rows, lambda row: (row.full_name, row.id), total)
     return pb.ListUsersResponse(users=[fill(pb.Colleague, row) for row in shown], pagination=pagination)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from sqlalchemy import literal, tuple_
 
 from protos.pages_pb2 import Pagination
 from services.kit.db import Row
@@ -39,6 +40,15 @@ def read(request: Any, *, default: int = DEFAULT, largest: int = LARGEST) -> Pag
     page = max(request.page, 1) if request.HasField("page") else None
     after = _decode(request.cursor) if request.cursor else None
     return Page(limit, after, page if after is None else None, page is not None or "total" in request.include)
+
+
+def place(page: Page, *columns: Any) -> Any:
+    """Where the page before ended, to compare the columns of the order with: text alone has no type there."""
+    if page.after is None or len(page.after) != len(columns):
+        raise Invalid(fields={"cursor": "is not a cursor of this list"})
+    return tuple_(
+        *(literal(str(value), column.type) for value, column in zip(page.after, columns, strict=True))
+    )
 
 
 def cut(

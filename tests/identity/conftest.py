@@ -13,7 +13,7 @@ os.environ |= {
     "SERVICE_KEYS": "{}",
     "DATABASE_URL": "",
     "GRPC_PORT": "0",
-    "FRONTEND_URL": "https://app.empresa.com.br/",
+    "FRONTEND_URL": "https://app.empresa.com.br/, http://localhost:5173",
 }
 
 from services.identity import keys

@@ -132,6 +132,14 @@ async def test_whoever_gets_in_has_failed_no_more_often(db: Database) -> None:
     assert outcomes == ["ok"] * 12
 
 
+async def test_fifty_logins_at_once_with_the_right_password_all_succeed(db: Database) -> None:
+    await register(db)
+
+    outcomes = await asyncio.gather(*(outcome(db) for _ in range(50)))
+
+    assert outcomes == ["ok"] * 50
+
+
 async def test_one_address_tries_thirty_accounts_and_no_more(db: Database) -> None:
     guesses = [await outcome(db, f"p{number}@empresa.com.br") for number in range(32)]
 
