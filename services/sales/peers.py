@@ -1,24 +1,30 @@
 """Whom sales asks: messaging about conversations, identity about people, intelligence for findings."""
 
 import time
+from typing import TYPE_CHECKING
 
 from protos import identity_pb2, intelligence_pb2, messaging_pb2
-from protos.identity_pb2_grpc import IdentityAsyncStub, IdentityStub
-from protos.intelligence_pb2_grpc import IntelligenceAsyncStub, IntelligenceStub
-from protos.messaging_pb2_grpc import MessagingAsyncStub, MessagingStub
+from protos.identity_pb2_grpc import IdentityStub
+from protos.intelligence_pb2_grpc import IntelligenceStub
+from protos.messaging_pb2_grpc import MessagingStub
 from services.kit.db import Database
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.peers import Peer, connect
 from services.kit.tokens import Callers
 from services.sales.settings import Settings
 
+if TYPE_CHECKING:
+    from protos.identity_pb2_grpc import IdentityAsyncStub
+    from protos.intelligence_pb2_grpc import IntelligenceAsyncStub
+    from protos.messaging_pb2_grpc import MessagingAsyncStub
+
 QUICK = 3.0
 THINKING = 25.0
 REST = 30.0  # after an outage of intelligence nobody waits for it again so soon
 
-_identity: IdentityAsyncStub
-_intelligence: IntelligenceAsyncStub
-_messaging: MessagingAsyncStub
+_identity: "IdentityAsyncStub"
+_intelligence: "IntelligenceAsyncStub"
+_messaging: "MessagingAsyncStub"
 _rests_until = 0.0
 
 

@@ -1,6 +1,8 @@
 """Things that tests of sales begin with, with defaults for whatever they do not care about."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
 
 from protos import messaging_pb2
 from protos import sales_pb2 as pb
@@ -18,6 +20,8 @@ from services.sales import leads
 from tests.sales.neighbours import Neighbours
 from tests.support import MARIA
 
+Event = TypeVar("Event", bound=Message)
+
 
 async def lead(session: Session, **values: Any) -> Row:
     """A stored lead; Maria's, unless the test says whose."""
@@ -29,6 +33,22 @@ async def lead(session: Session, **values: Any) -> Row:
 async def reread(session: Session, id: str) -> Row:
     """The row as it is stored."""
     return await session.first("select * from leads where id = %(id)s", id=id)
+
+
+async def told(session: Session, about: str) -> list[str]:
+    """The names of the events about one thing, in order."""
+    rows = await session.all("select type from outbox where key = %(key)s order by id", key=about)
+    return [row.type.rsplit(".", 1)[-1] for row in rows]
+
+
+async def last_told(session: Session, about: str, kind: type[Event]) -> Event:
+    """The newest event of a kind about one thing."""
+    body = await session.scalar(
+        "select body from outbox where key = %(key)s and type = %(type)s order by id desc limit 1",
+        key=about,
+        type=kind.DESCRIPTOR.full_name,
+    )
+    return kind.FromString(body)
 
 
 def changing(id: str, **fields: Any) -> pb.UpdateLeadRequest:

@@ -1,11 +1,10 @@
 """Sales beside neighbours that answer from plain data."""
 
-import json
 from collections.abc import AsyncIterator
 
 import pytest
-from deploy.local import credentials
 
+from deploy.local import credentials
 from services.kit.db import Database
 from services.kit.tokens import Callers
 from services.sales import peers
@@ -16,17 +15,10 @@ from tests.sales.neighbours import Neighbours, serving
 @pytest.fixture
 async def neighbours(db: Database) -> AsyncIterator[Neighbours]:
     neighbours = Neighbours()
-    private, public = credentials.key_pair()
+    private, _ = credentials.key_pair()
     async with serving(neighbours) as address:
         settings = Settings(
-            jwt_secret="a secret of the tests",
-            service_key=private,
-            service_keys=json.dumps({"sales": public}),
-            database_url="postgresql://unused",
-            grpc_port=0,
-            identity_addr=address,
-            messaging_addr=address,
-            intelligence_addr=address,
+            service_key=private, identity_addr=address, messaging_addr=address, intelligence_addr=address
         )
         await peers.start(settings, db, Callers("sales", settings))
         yield neighbours

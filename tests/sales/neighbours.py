@@ -78,18 +78,18 @@ async def serving(neighbours: Neighbours) -> AsyncIterator[str]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield f"127.0.0.1:{port}"
-    await server.stop(None)
+    await server.stop(1)
 
 
 def _service(
     module: Any, name: str, **methods: Callable[[Any], Awaitable[Message]]
 ) -> grpc.GenericRpcHandler:
     service = module.DESCRIPTOR.services_by_name[name]
-    handlers = {
+    handlers: dict[str, Any] = {
         method: grpc.unary_unary_rpc_method_handler(
             _answering(answer),
             getattr(module, service.methods_by_name[method].input_type.name).FromString,
-            Message.SerializeToString,
+            lambda reply: reply.SerializeToString(),
         )
         for method, answer in methods.items()
     }

@@ -11,9 +11,9 @@ from services.kit.errors import Forbidden, Invalid
 from services.kit.tables import new_id
 from services.sales import leads
 from services.sales.leads import LeadExists, LeadNotFound
-from tests.sales.builders import conversation, lead, reread
+from tests.sales.builders import conversation, lead, reread, told
 from tests.sales.neighbours import Neighbours
-from tests.support import ADMIN, JOAO, MARIA, SUPERVISOR, emitted
+from tests.support import ADMIN, JOAO, MARIA, SUPERVISOR
 
 
 async def test_a_lead_begins_with_a_history_and_an_activity(session: Session) -> None:
@@ -26,7 +26,7 @@ async def test_a_lead_begins_with_a_history_and_an_activity(session: Session) ->
         (False, "new")
     ]
     assert [activity.type for activity in detail.activities] == ["created"]
-    assert await emitted(session) == ["sales.lead_created"]
+    assert await told(session, created.id) == ["LeadCreated"]
 
 
 async def test_a_created_lead_has_every_field_that_was_given(db: Database) -> None:
@@ -141,13 +141,17 @@ async def test_what_was_typed_goes_before_what_the_contact_says(db: Database, ne
 
 
 @pytest.mark.parametrize(
-    ("link", "culprit"), [("conversation_id", "conversationId"), ("contact_id", "contactId")]
+    ("request_", "culprit"),
+    [
+        (pb.CreateLeadRequest(name="Padaria", conversation_id=new_id()), "conversationId"),
+        (pb.CreateLeadRequest(name="Padaria", contact_id=new_id()), "contactId"),
+    ],
 )
 async def test_a_reference_to_nothing_is_refused(
-    db: Database, neighbours: Neighbours, link: str, culprit: str
+    db: Database, neighbours: Neighbours, request_: pb.CreateLeadRequest, culprit: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        await leads.create(db, MARIA, pb.CreateLeadRequest(name="Padaria", **{link: new_id()}))
+        await leads.create(db, MARIA, request_)
 
     assert refused.value.fields == {culprit: "does not exist"}
 
@@ -251,7 +255,7 @@ async def test_a_deleted_lead_takes_everything_with_it(session: Session) -> None
     assert await reread(session, created.id) is None
     left = "select count(*) from lead_activities where lead_id = %(id)s"
     assert await session.scalar(left, id=created.id) == 0
-    assert await emitted(session) == ["sales.lead_created", "sales.lead_deleted"]
+    assert await told(session, created.id) == ["LeadCreated", "LeadDeleted"]
 
 
 async def test_a_lead_is_deleted_once(session: Session) -> None:
