@@ -80,6 +80,13 @@ ROUTES = [
     get("/api/ai/config", intelligence.GetConfig, ANYONE),
     put("/api/ai/config", intelligence.UpdateConfig, SUPERVISORS),
     get("/api/ai/status", intelligence.GetStatus, ANYONE),
+    post("/api/leads", sales.CreateLead, ANYONE, status=201),
+    get("/api/leads", sales.ListLeads, ANYONE),
+    get("/api/leads/{id}", sales.GetLead, ANYONE),
+    put("/api/leads/{id}", sales.UpdateLead, ANYONE),
+    post("/api/leads/{id}/activities", sales.AddActivity, ANYONE, status=201),
+    post("/api/leads/{id}/qualify", sales.QualifyLead, ANYONE, timeout=45.0),
+    delete("/api/leads/{id}", sales.DeleteLead, SUPERVISORS),
     get("/api/knowledge", knowledge.ListEntries, ANYONE),
     post("/api/knowledge/manage", knowledge.ManageEntry, SUPERVISORS, status=201),
 ]

@@ -11,7 +11,7 @@ from services.kit.clock import now
 from services.kit.db import Database, Row, Session
 from services.kit.errors import Conflict, Forbidden, NotFound
 from services.kit.outbox import emit
-from services.kit.pb import fill
+from services.kit.pb import columns, fill
 from services.sales import drafts, journal, words
 from services.sales.models import IS_OPEN, Lead
 
@@ -26,26 +26,7 @@ class LeadExists(Conflict):
 
 TABLE = cast(Table, Lead.__table__)
 SHOWN: tuple[Any, ...] = (
-    Lead.id,
-    Lead.contact_id,
-    Lead.conversation_id,
-    Lead.sector_id,
-    Lead.name,
-    Lead.phone,
-    Lead.email,
-    Lead.company,
-    Lead.status,
-    Lead.source,
-    Lead.value,
-    Lead.probability,
-    Lead.expected_close_date,
-    Lead.assigned_to,
-    Lead.owner_inactive,
-    Lead.created_by,
-    Lead.notes,
-    Lead.tags,
-    Lead.metadata_.label("metadata"),
-    Lead.lead_score,
+    *columns(pb.Lead, Lead),
     literal_column("lead_score / 10.0").label("qualification_score"),
     literal_column(
         "case when lead_score > 70 then 'qualified' when lead_score > 50 then 'hot'"
@@ -55,14 +36,6 @@ SHOWN: tuple[Any, ...] = (
         "jsonb_build_object('budget', bant_budget, 'authority', bant_authority,"
         " 'need', bant_need, 'timeline', bant_timeline)"
     ).label("bant"),
-    Lead.qualification_data,
-    Lead.qualified_at,
-    Lead.qualified_by,
-    Lead.last_qualification_at,
-    Lead.created_at,
-    Lead.updated_at,
-    Lead.closed_at,
-    Lead.version,
 )
 SEARCHED = ("name", "company", "phone", "email")
 
