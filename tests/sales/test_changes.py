@@ -257,7 +257,7 @@ async def test_an_owner_who_left_does_not_stop_other_changes(db: Database, neigh
     assert after.notes == "x"
 
 
-@pytest.mark.parametrize("to", [JOAO.id, None])
+@pytest.mark.parametrize("to", [JOAO.id, None], ids=["to a colleague", "to nobody"])
 async def test_an_agent_reassigns_no_lead(db: Database, to: str | None) -> None:
     before = await stored(db)
 
@@ -296,7 +296,7 @@ async def test_a_link_to_nothing_is_refused(db: Database, neighbours: Neighbours
 
 
 @pytest.mark.parametrize("name", ["conversation_id", "contact_id"])
-@pytest.mark.parametrize("to", [new_id(), None])
+@pytest.mark.parametrize("to", [new_id(), None], ids=["another", "none"])
 async def test_a_lead_stays_with_its_conversation(db: Database, name: str, to: str | None) -> None:
     before = await stored(db, conversation_id=new_id(), contact_id=new_id())
 

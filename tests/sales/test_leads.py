@@ -239,7 +239,7 @@ async def test_a_lead_is_seen_by_its_owner_and_by_those_who_lead(session: Sessio
     assert detail.lead.id == created.id
 
 
-@pytest.mark.parametrize("owner", [MARIA.id, None])
+@pytest.mark.parametrize("owner", [MARIA.id, None], ids=["a colleague's", "nobody's"])
 async def test_a_lead_of_others_does_not_exist_for_an_agent(session: Session, owner: str | None) -> None:
     created = await lead(session, assigned_to=owner)
 
