@@ -2,8 +2,9 @@
 
 from protos.sales_pb2_grpc import add_SalesServicer_to_server
 from services.kit import service
-from services.kit.settings import ServiceSettings
+from services.sales import peers
 from services.sales.rpc import Sales
+from services.sales.settings import Settings
 from services.sales.subscriptions import SUBSCRIPTIONS
 
 
@@ -11,10 +12,11 @@ def main() -> None:
     service.run(
         service.Service(
             name="sales",
-            settings=ServiceSettings,
+            settings=Settings,
             door=Sales,
             register=add_SalesServicer_to_server,
             subscriptions=SUBSCRIPTIONS,
+            start=peers.start,
         )
     )
 
