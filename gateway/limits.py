@@ -9,13 +9,13 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.cors import Pairs
 from services.kit.errors import Refusal
 from services.kit.tokens import People
 
-SLOTS = 60  # the window moves in steps; a request counts until its whole step has left
+SLOTS = 300  # the window moves in steps: a request counts until its whole step has left
 REMEMBERED = 50_000
 
 
@@ -38,6 +38,14 @@ class Allowance:
         return [(name, value.encode()) for name, value in values.items()]
 
 
+@dataclass(slots=True)
+class Count:
+    """A caller's requests by slot, oldest first, and all of them."""
+
+    slots: deque[list[int]] = field(default_factory=deque)
+    total: int = 0
+
+
 class Limiter:
     """At most so many requests in any window of so many seconds, for each caller."""
 
@@ -45,32 +53,30 @@ class Limiter:
         self.requests = requests
         self.window = window
         self._clock = clock
-        self._callers: OrderedDict[str, deque[list[int]]] = OrderedDict()
+        self._counts: OrderedDict[str, Count] = OrderedDict()
 
     def take(self, caller: str) -> Allowance:
         """One more request, if there is room for it; a refused one does not count."""
         now = self._clock() * SLOTS / self.window
-        slot = int(now)
-        counts = self._counts(caller)
-        while counts and counts[0][0] < slot - SLOTS:
-            counts.popleft()
-        used = sum(count for _, count in counts)
-        allowed = used < self.requests
-        if allowed and counts and counts[-1][0] == slot:
-            counts[-1][1] += 1
-        elif allowed:
-            counts.append([slot, 1])
-        left = (counts[0][0] + SLOTS + 1 - now) * self.window / SLOTS
-        return Allowance(
-            allowed, self.requests, self.window, self.requests - used - allowed, max(1, math.ceil(left))
-        )
+        count = self._count(caller, int(now))
+        allowed = count.total < self.requests
+        if allowed:
+            if not count.slots or count.slots[-1][0] != int(now):
+                count.slots.append([int(now), 0])
+            count.slots[-1][1] += 1
+            count.total += 1
+        reset = math.ceil((count.slots[0][0] + SLOTS + 1 - now) * self.window / SLOTS)
+        return Allowance(allowed, self.requests, self.window, self.requests - count.total, reset)
 
-    def _counts(self, caller: str) -> deque[list[int]]:
-        counts = self._callers.setdefault(caller, deque())
-        self._callers.move_to_end(caller)
-        if len(self._callers) > REMEMBERED:
-            self._callers.popitem(last=False)
-        return counts
+    def _count(self, caller: str, now: int) -> Count:
+        """Without what has left the window."""
+        count = self._counts.setdefault(caller, Count())
+        self._counts.move_to_end(caller)
+        if len(self._counts) > REMEMBERED:
+            self._counts.popitem(last=False)
+        while count.slots and count.slots[0][0] < now - SLOTS:
+            count.total -= count.slots.popleft()[1]
+        return count
 
 
 async def caller(authorization: str, address: str, people: People) -> str:
