@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from gateway import problems
+from gateway import cors, problems
 from gateway.auth import Revocations
-from gateway.edge import NO_STORE, SECURITY, Edge
+from gateway.edge import Edge, served_methods
+from gateway.limits import Limiter
+from gateway.problems import Broken, MethodNotAllowed
 from gateway.proxy import Proxy
 from gateway.router import Router
 from gateway.routes import ROUTES
@@ -19,7 +21,7 @@ from gateway.settings import GatewaySettings
 from gateway.webhooks import Webhooks
 from services.kit import context
 from services.kit.clock import now, rfc3339
-from services.kit.errors import NotFound, Refusal, Unavailable
+from services.kit.errors import Invalid, NotFound, Refusal, Unavailable
 from services.kit.peers import Peer
 from services.kit.tokens import Callers, People
 
@@ -43,6 +45,8 @@ def build(settings: GatewaySettings) -> Edge:
     app = FastAPI(title="Convo Insight", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(Refusal)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(Exception)(_broken)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -58,15 +62,14 @@ def build(settings: GatewaySettings) -> Edge:
     async def keys() -> Response:
         return Response(await peers["identity"].keys(), media_type="application/json")
 
-    @app.middleware("http")
-    async def secure(request: Request, answer: Any) -> Response:
-        response: Response = await answer(request)
-        response.headers["x-request-id"] = context.current().request_id
-        for name, value in [*SECURITY, NO_STORE]:
-            response.headers.setdefault(name.decode(), value.decode())
-        return response
-
-    return Edge(app, Router(ROUTES), Proxy(peers, people, revocations), Webhooks(peers["messaging"]))
+    return Edge(
+        app,
+        Router(ROUTES),
+        Proxy(peers, people, revocations),
+        Webhooks(peers["messaging"]),
+        cors.origins(settings.frontend_url, production=settings.app_env == "production"),
+        Limiter(settings.rate_limit_requests, settings.rate_limit_window_s),
+    )
 
 
 async def _refused(request: Request, refusal: Exception) -> Response:
@@ -78,8 +81,21 @@ async def _refused(request: Request, refusal: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """404 and 405 of paths that are in no table."""
     assert isinstance(error, HTTPException)
-    refusal = NotFound() if error.status_code == 404 else Refusal(str(error.detail))
+    if error.status_code == 404:
+        return await _refused(request, NotFound())
+    if error.status_code == 405:
+        return await _refused(request, MethodNotAllowed(served_methods(request.app, dict(request.scope))))
+    refusal = Refusal(str(error.detail))
     refusal.status = error.status_code
-    response = await _refused(request, refusal)
-    response.headers.update(error.headers or {})
-    return response
+    return await _refused(request, refusal)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = {str(problem["loc"][-1]): str(problem["msg"]) for problem in error.errors()}
+    return await _refused(request, Invalid(fields=fields))
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    """The edge sees the error too, and logs it."""
+    return await _refused(request, Broken())

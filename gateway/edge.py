@@ -1,90 +1,118 @@
-"""The outermost door: request ids, security headers, and every error as a problem document."""
+"""The outermost door: who may come in how often, request ids, and every error as a problem document."""
 
-import asyncio
 import re
-from typing import Any
 
-from gateway import problems, webhooks
-from gateway.proxy import Headers, MethodNotAllowed, Proxy, Reply
+from fastapi import FastAPI
+from starlette.routing import Match, Route
+
+from gateway import cors, limits, problems, webhooks
+from gateway.exchange import Exchange, Headers, Receive, Reply, Scope, Send
+from gateway.limits import Limiter
+from gateway.problems import Broken, MethodNotAllowed
+from gateway.proxy import Proxy, client_address
 from gateway.router import Router
 from gateway.webhooks import Webhooks
-from services.kit import context
-from services.kit.errors import Refusal
+from services.kit import context, telemetry
+from services.kit.errors import NotFound, Refusal, TooMany
 from services.kit.log import log
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-
-# Helmet's defaults, as the original served them.
-SECURITY = [
-    (
-        b"content-security-policy",
-        b"default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';"
-        b"frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';"
-        b"script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests",
-    ),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"origin-agent-cluster", b"?1"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-dns-prefetch-control", b"off"),
-    (b"x-download-options", b"noopen"),
-    (b"x-frame-options", b"SAMEORIGIN"),
-    (b"x-permitted-cross-domain-policies", b"none"),
-    (b"x-xss-protection", b"0"),
-]
-NO_STORE = (b"cache-control", b"no-store")
+UNLIMITED = {"/api/events"}  # one request that lasts
 
 
 class Edge:
     """Answers the route table and the webhooks itself; everything else goes to the FastAPI app inside."""
 
-    def __init__(self, inside: Any, router: Router, proxy: Proxy, hooks: Webhooks) -> None:
+    def __init__(
+        self,
+        inside: FastAPI,
+        router: Router,
+        proxy: Proxy,
+        hooks: Webhooks,
+        origins: frozenset[str],
+        limiter: Limiter,
+    ) -> None:
         self.inside = inside
         self.router = router
         self.proxy = proxy
         self.hooks = hooks
+        self.origins = origins
+        self.limiter = limiter
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.inside(scope, receive, send)
             return
         headers: Headers = dict(scope["headers"])
         _enter(headers)
+        exchange = Exchange(scope, headers, receive, send, cors.headers(_origin(headers), self.origins))
         try:
-            reply = await self._answer(scope, headers, receive)
+            reply = await self._answer(exchange)
+            if reply is None:
+                await self.inside(exchange.inner_scope, receive, exchange.send)
+                return
         except Refusal as refusal:
             reply = _refused(refusal, scope["path"])
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
             log.exception("request_failed", path=scope["path"])
-            reply = _refused(
-                Refusal("Something went wrong on our side. Quote the request id."), scope["path"]
-            )
-        if reply is None:
-            await self.inside(scope, receive, send)
-            return
-        await _send(reply, send)
+            telemetry.report(error)
+            if exchange.started:
+                return
+            reply = _refused(Broken(), scope["path"])
+        await exchange.reply(reply)
 
-    async def _answer(self, scope: dict[str, Any], headers: Headers, receive: Any) -> Reply | None:
-        path, method = scope["path"], scope["method"]
-        if path.startswith(webhooks.PATH) and path[len(webhooks.PATH) :][:1] in ("", "/"):
-            if method != "POST":
-                raise MethodNotAllowed(["POST"])
-            return await self.hooks.answer(scope, headers, receive)
-        found = self.router.find(path)
-        if found is None:
+    async def _answer(self, exchange: Exchange) -> Reply | None:
+        """None: the app inside answers."""
+        scope, headers = exchange.scope, exchange.headers
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            allowed = any(name == b"access-control-allow-origin" for name, _ in exchange.common)
+            return Reply(204, b"", cors.PREFLIGHT if allowed else [])
+        path = scope["path"]
+        is_webhook = path.startswith(webhooks.PATH) and path[len(webhooks.PATH) :][:1] in ("", "/")
+        if path.startswith("/api/") and not is_webhook and path not in UNLIMITED:
+            await self._limit(exchange)
+        if is_webhook:
+            methods = ["OPTIONS", "POST"]
+            if scope["method"] == "POST":
+                return await self.hooks.answer(scope, headers, exchange.receive)
+        elif found := self.router.find(scope["raw_path"].decode("latin-1")):
+            known = found.routes.get("GET" if scope["method"] == "HEAD" else scope["method"])
+            if known:
+                route, names = known
+                values = dict(zip(names, found.values, strict=True))
+                return await self.proxy.answer(route, values, scope, headers, exchange.receive)
+            methods = found.methods
+        elif scope["method"] == "OPTIONS":
+            methods = served_methods(self.inside, scope)
+        else:
             return None
-        known = found.routes.get(method)
-        if known is None:
-            raise MethodNotAllowed([*found.routes])
-        route, names = known
-        return await self.proxy.answer(
-            route, dict(zip(names, found.values, strict=True)), scope, headers, receive
-        )
+        if scope["method"] == "OPTIONS" and methods:
+            return Reply(204, b"", [(b"allow", ", ".join(methods).encode())])
+        if not methods:
+            raise NotFound
+        raise MethodNotAllowed(methods)
+
+    async def _limit(self, exchange: Exchange) -> None:
+        authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")
+        address = client_address(exchange.scope, exchange.headers)
+        allowance = self.limiter.take(await limits.caller(authorization, address, self.proxy.people))
+        exchange.common += allowance.headers
+        if not allowance.allowed:
+            raise TooMany(retry_after=allowance.reset)
+
+
+def served_methods(inside: FastAPI, scope: Scope) -> list[str]:
+    """What the app inside would answer at this path."""
+    found: set[str] = set()
+    for route in inside.routes:
+        if isinstance(route, Route) and route.matches({**scope, "method": "GET"})[0] is not Match.NONE:
+            found |= {*(route.methods or ()), "OPTIONS"}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+def _origin(headers: Headers) -> str:
+    return headers.get(b"origin", b"").decode("latin-1")
 
 
 def _enter(headers: Headers) -> None:
@@ -102,18 +130,4 @@ def _enter(headers: Headers) -> None:
 
 def _refused(refusal: Refusal, path: str) -> Reply:
     status, body, headers = problems.answer(refusal, path, context.current().request_id)
-    if isinstance(refusal, MethodNotAllowed):
-        headers.append((b"allow", refusal.allowed.encode()))
     return Reply(status, body, headers)
-
-
-async def _send(reply: Reply, send: Any) -> None:
-    headers = [
-        *reply.headers,
-        (b"content-length", str(len(reply.body)).encode()),
-        (b"x-request-id", context.current().request_id.encode()),
-        NO_STORE,
-        *SECURITY,
-    ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})

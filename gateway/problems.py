@@ -10,6 +10,22 @@ from services.kit.errors import Refusal
 MEDIA_TYPE = b"application/problem+json"
 
 
+class MethodNotAllowed(Refusal):
+    """This method is not allowed here."""
+
+    http = 405
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__()
+        self.allowed = ", ".join(sorted(allowed))
+
+
+class Broken(Refusal):
+    """Something went wrong on our side. The request id names the log line."""
+
+    code = "internal_error"
+
+
 def document(refusal: Refusal, path: str, request_id: str) -> dict[str, Any]:
     problem: dict[str, Any] = {
         "type": f"/problems/{refusal.name.lower()}",
@@ -33,4 +49,6 @@ def answer(refusal: Refusal, path: str, request_id: str) -> tuple[int, bytes, li
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(refusal, MethodNotAllowed):
+        headers.append((b"allow", refusal.allowed.encode()))
     return refusal.status, orjson.dumps(document(refusal, path, request_id)), headers

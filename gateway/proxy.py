@@ -2,43 +2,24 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
-import orjson
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway import auth, requests, wire
+from gateway import auth, bodies, requests, wire
 from gateway.auth import Revocations
+from gateway.exchange import Headers, Receive, Reply, Scope
 from gateway.routes import Route
 from services.kit import context
-from services.kit.errors import Invalid, Refusal, TooLarge, Unsupported
+from services.kit.errors import Invalid
 from services.kit.peers import Peer
 from services.kit.tokens import People
 
-Headers = dict[bytes, bytes]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Call = Callable[..., Awaitable[Any]]
 
-
-class MethodNotAllowed(Refusal):
-    """This method is not allowed here."""
-
-    http = 405
-
-    def __init__(self, allowed: list[str]) -> None:
-        super().__init__()
-        self.allowed = ", ".join(sorted(allowed))
-
-
-@dataclass
-class Reply:
-    status: int
-    body: bytes
-    headers: list[tuple[bytes, bytes]] = field(
-        default_factory=lambda: [(b"content-type", b"application/json")]
-    )
+MOST_PARAMETERS = 100
 
 
 class Proxy:
@@ -49,7 +30,7 @@ class Proxy:
         self._calls: dict[str, Call] = {}
 
     async def answer(
-        self, route: Route, values: dict[str, str], scope: dict[str, Any], headers: Headers, receive: Receive
+        self, route: Route, values: dict[str, str], scope: Scope, headers: Headers, receive: Receive
     ) -> Reply:
         """Admit the caller before the body is read, then ask the service."""
         current = replace(context.current(), deadline=time.monotonic() + route.timeout)
@@ -58,10 +39,10 @@ class Proxy:
             await auth.admit(authorization, route.roles, self.people, self.revocations)
             current = replace(current, token=authorization.partition(" ")[2])
         context.enter(current)
-        body = (
-            await read_json(headers, receive, route.body_limit) if route.method in ("POST", "PUT") else None
-        )
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        body = None
+        if route.method in ("POST", "PUT"):
+            body = await bodies.read_json(headers, receive, route.body_limit, route.timeout)
+        query = read_query(scope["query_string"])
         request = requests.read(route.rpc.input_type, values, query, body)
         _sign(request, scope, headers)
         reply = await self._call(route)(request, timeout=route.timeout)
@@ -81,7 +62,16 @@ class Proxy:
         return known
 
 
-def _sign(request: Any, scope: dict[str, Any], headers: Headers) -> None:
+def read_query(raw: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        raise Invalid("The query is not well formed.") from None
+
+
+def _sign(request: Any, scope: Scope, headers: Headers) -> None:
     """Where the request says who is at the other end, the gateway says it, not the client."""
     fields = request.DESCRIPTOR.fields_by_name
     if "client_address" in fields:
@@ -90,42 +80,7 @@ def _sign(request: Any, scope: dict[str, Any], headers: Headers) -> None:
         request.user_agent = headers.get(b"user-agent", b"").decode("latin-1")[:300]
 
 
-def client_address(scope: dict[str, Any], headers: Headers) -> str:
-    """The address that our own Envoy saw: the last hop of X-Forwarded-For is its word."""
-    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-    hop = forwarded.rsplit(",", 1)[-1].strip()
-    client = scope.get("client")
-    return hop or (client[0] if client else "")
-
-
-async def read_json(headers: Headers, receive: Receive, limit: int) -> Any:
-    raw = await read_body(headers, receive, limit)
-    if not raw:
-        return None
-    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    if kind != b"application/json" and not kind.endswith(b"+json"):
-        raise Unsupported("Send JSON, with Content-Type: application/json.")
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise Invalid("The body is not JSON.") from error
-
-
-async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The whole body; what is over the limit is refused before it is taken in."""
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"The body is larger than {limit // 1024 // 1024} MB.")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Invalid("The connection ended before the body did.")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise TooLarge(f"The body is larger than {limit // 1024 // 1024} MB.")
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
+def client_address(scope: Scope, headers: Headers) -> str:
+    """The address that our own Envoy saw, as it says in a header that it takes from nobody."""
+    told = headers.get(b"x-client-address", b"").decode("latin-1")
+    return told or (scope["client"][0] if scope.get("client") else "")

@@ -1,6 +1,6 @@
 """What the gateway is told by its environment."""
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from services.kit.settings import Settings
 
@@ -9,6 +9,8 @@ class GatewaySettings(Settings):
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     frontend_url: str = "http://localhost:5173"
+    rate_limit_requests: int = Field(default=100, gt=0)
+    rate_limit_window_s: int = Field(default=900, gt=0)
     identity_addr: str
     messaging_addr: str
     intelligence_addr: str

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from gateway.proxy import Headers, Receive, Reply, read_body
+from gateway import bodies
+from gateway.exchange import Headers, Receive, Reply, Scope
 from protos import messaging_pb2 as messaging
 from protos.messaging_pb2_grpc import MessagingStub
 from services.kit import context
@@ -22,6 +23,7 @@ MOST_TOGETHER = 100
 MOST_BYTES = 8 * 1024 * 1024
 IN_FLIGHT = 2  # while two batches are at work, the next one gathers
 TIMEOUT = 20.0
+BODY_TIMEOUT = 120.0
 
 
 @dataclass
@@ -37,8 +39,8 @@ class Webhooks:
         self._queue: deque[Waiting] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
 
-    async def answer(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Reply:
-        body = await read_body(headers, receive, BODY_LIMIT)
+    async def answer(self, scope: Scope, headers: Headers, receive: Receive) -> Reply:
+        body = await bodies.read(headers, receive, BODY_LIMIT, BODY_TIMEOUT)
         webhook = messaging.Webhook(body=body, secret=_secret(scope, headers))
         waiting = Waiting(webhook, context.current(), asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
@@ -84,7 +86,7 @@ class Webhooks:
                 one.answer.set_exception(refusal)
 
 
-def _secret(scope: dict[str, Any], headers: Headers) -> str:
+def _secret(scope: Scope, headers: Headers) -> str:
     if token := headers.get(b"x-webhook-token"):
         return str(token, "latin-1")
     scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
