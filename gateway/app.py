@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from gateway import cors, problems
+from gateway import catalogue, cors, openapi, pages, problems
 from gateway.auth import Revocations
 from gateway.edge import Edge, served_methods
 from gateway.limits import Limiter
@@ -25,6 +26,7 @@ from services.kit.errors import Invalid, NotFound, Refusal, Unavailable
 from services.kit.peers import Peer
 from services.kit.tokens import Callers, People
 
+HERE = Path(__file__).parent
 SERVICES = ("identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
 
 
@@ -61,6 +63,16 @@ def build(settings: GatewaySettings) -> Edge:
     @app.get("/.well-known/jwks.json")
     async def keys() -> Response:
         return Response(await peers["identity"].keys(), media_type="application/json")
+
+    @app.get("/openapi.json")
+    async def description() -> Response:
+        return Response(openapi.document(), media_type="application/json")
+
+    @app.get("/asyncapi.json")
+    async def events_description() -> Response:
+        return Response(catalogue.document(), media_type="application/json")
+
+    pages.serve(app, "/docs", HERE / "docs")
 
     return Edge(
         app,

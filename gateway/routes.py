@@ -48,6 +48,10 @@ def _rpcs(file: FileDescriptor) -> Any:
     return SimpleNamespace(**service.methods_by_name)
 
 
+FILES: tuple[FileDescriptor, ...] = tuple(
+    file.DESCRIPTOR
+    for file in (identity_pb2, messaging_pb2, intelligence_pb2, sales_pb2, campaigns_pb2, knowledge_pb2)
+)
 identity = _rpcs(identity_pb2.DESCRIPTOR)
 messaging = _rpcs(messaging_pb2.DESCRIPTOR)
 intelligence = _rpcs(intelligence_pb2.DESCRIPTOR)

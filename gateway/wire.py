@@ -30,7 +30,7 @@ def plan(descriptor: Descriptor) -> tuple[tuple[str, Read], ...]:
 
 def _reader(field: FieldDescriptor) -> Read:
     name = field.name
-    if _is_map(field):
+    if is_map(field):
         return lambda message: dict(getattr(message, name))
     if field.message_type is not None and field.is_repeated:
         return lambda message: [dump(one) for one in getattr(message, name)]
@@ -52,5 +52,5 @@ def rule(field: FieldDescriptor) -> rules_pb2.Rule:
     return found
 
 
-def _is_map(field: FieldDescriptor) -> bool:
+def is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.GetOptions().map_entry

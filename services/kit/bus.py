@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from datetime import timedelta
 from functools import cache
 
@@ -9,13 +10,15 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from services.kit.log import log
 
 STREAM = "CONVO"
 KEPT = timedelta(days=7)
 REMEMBERED_IDS = timedelta(minutes=2)
+EVENTS_A_SECOND = 1000  # more than there are in the long run
+NAME_IN_USE = 10058
 
 
 @cache
@@ -47,7 +50,11 @@ class Bus:
         await self.ensure_stream()
 
     async def ensure_stream(self) -> None:
-        """Make the stream if it is not there; repeating it is harmless."""
+        """Make the stream if it is not there; repeating it is harmless.
+
+        A stream that is made again after a loss numbers on from above the old one's last: whoever resumes
+        with a number of the old stream can tell that there is a gap, and never mistakes one for the other.
+        """
         config = StreamConfig(
             name=STREAM,
             subjects=["convo.>"],
@@ -55,16 +62,27 @@ class Bus:
             storage=StorageType.FILE,
             max_age=KEPT.total_seconds(),
             duplicate_window=REMEMBERED_IDS.total_seconds(),
+            first_seq=int(time.time()) * EVENTS_A_SECOND,
         )
         for pause in (0.2, 0.5, 1.0, 2.0, 0.0):
             try:
-                await self.stream.add_stream(config)
+                await self._make(config)
                 return
             except (APIError, NatsError, TimeoutError) as error:
                 if not pause:
                     raise
                 log.warning("stream_not_ready", error=type(error).__name__)
                 await asyncio.sleep(pause)
+
+    async def _make(self, config: StreamConfig) -> None:
+        try:
+            await self.stream.stream_info(STREAM)
+        except NotFoundError:
+            try:
+                await self.stream.add_stream(config)
+            except BadRequestError as error:
+                if error.err_code != NAME_IN_USE:  # another process was faster
+                    raise
 
     async def close(self) -> None:
         if self.client.is_connected:

@@ -2,7 +2,7 @@
 
 from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
-from services.messaging import contexts, conversations, instances, sending, webhooks
+from services.messaging import contexts, conversations, current, instances, sending, webhooks
 
 CONTEXTS = ("intelligence", "sales", "campaigns")
 
@@ -17,5 +17,6 @@ class Messaging(Door, MessagingServicer):
     CreateInstance = command(instances.create)
     ConfigureWebhook = workflow(instances.configure_webhook)
     ReceiveWebhooks = workflow(webhooks.receive)
+    GetCurrent = query(current.get)
     GetContext = query(contexts.get, callers=CONTEXTS)
     Deliver = workflow(sending.deliver, callers=CONTEXTS)
