@@ -116,8 +116,8 @@ STREAM: dict[str, Any] = {
     "description": (
         "Server-sent events, as long as the session lives. `event` is the name of the event, `id` its place "
         "in the stream, `data` one line of JSON. Filtered by what the caller may see at the moment of "
-        "sending. A client that comes back with `Last-Event-ID` misses nothing and gets nothing twice; where events "
-        "are older than what is kept, an event `reset` says: load anew. Any role."
+        "sending. A client that comes back with `Last-Event-ID` misses nothing and gets nothing twice; "
+        "where events are older than what is kept, an event `reset` says: load anew. Any role."
     ),
     "security": [{"bearer": []}, {"ticket": []}],
     "parameters": [

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.cors import DEVELOPMENT, headers, origins
+from gateway.cors import DEVELOPMENT, origins
 from gateway.exchange import SECURITY
 from tests.gateway.house import Front
 
