@@ -17,7 +17,7 @@ os.environ |= {
     "JWT_SECRET": "only for the tests: thirty-two bytes and more",
     "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
     "SERVICE_KEYS": "{}",
-    "DATABASE_URL": "",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "GRPC_PORT": "0",
 }
 

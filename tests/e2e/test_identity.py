@@ -10,6 +10,7 @@ import pytest
 from services.kit.tables import new_id
 from tests.e2e.conftest import PASSWORD, Office
 
+ID = "01a20a6d-f357-76e8-9b73-3bbd6aa3d435"
 SHORT = "Password must be at least 6 characters"
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
@@ -174,9 +175,9 @@ async def test_the_workspace_is_set_up_and_configured(office: Office) -> None:
         ("/api/team/accept-invite/x", {"fullName": "Bia"}, "Full name and password are required"),
         ("/api/team/invite", {}, "Email is required"),
         ("/api/team/invite", {"email": "a@b.com", "role": "boss"}, "Invalid role"),
-        (f"/api/admin/change-role/{new_id()}", {}, "Invalid role"),
-        (f"/api/admin/change-role/{new_id()}", {"role": "boss"}, "Invalid role"),
-        (f"/api/admin/reset-password/{new_id()}", {}, SHORT),
+        (f"/api/admin/change-role/{ID}", {}, "Invalid role"),
+        (f"/api/admin/change-role/{ID}", {"role": "boss"}, "Invalid role"),
+        (f"/api/admin/reset-password/{ID}", {}, SHORT),
         ("/api/admin/approve-user/not-an-id", {}, "Invalid id"),
         ("/api/setup/infrastructure", {"workingDays": [7]}, "workingDays must be between 0 and 6"),
     ],
