@@ -43,7 +43,7 @@ async def login(db: Database, actor: Actor, request: pb.LoginRequest) -> pb.Logi
         attempt = await throttle.spend(db, limits)
         matches = await hashing.matches(request.password, hash)
     if not matches or found is None:
-        log.info("login_refused")
+        log.info("login_refused", user_id=found and found.id)
         raise InvalidCredentials
     async with db.begin() as session:
         person = await session.first(PERSON, id=found.id)

@@ -6,9 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
-import psycopg
-import psycopg_pool
-
 from protos import identity_pb2 as pb
 from services.identity.settings import settings
 from services.kit.actor import Actor
@@ -109,7 +106,7 @@ async def _poll(db: Database, queues: Queues) -> None:
         try:
             async with db.read() as session:
                 rows = await session.all(YOUNGER, age=OVERLAP.total_seconds())
-        except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
+        except Exception as error:  # noqa: BLE001 - whoever listens relies on this going on
             log.warning("revocations_unread", error=type(error).__name__)
             await asyncio.sleep(1)
             continue

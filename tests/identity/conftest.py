@@ -11,7 +11,7 @@ os.environ |= {
     "JWT_SECRET": "the secret of these tests, long enough",
     "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
     "SERVICE_KEYS": "{}",
-    "DATABASE_URL": "",
+    "DATABASE_URL": "of the fixtures",
     "GRPC_PORT": "0",
     "FRONTEND_URL": "https://app.empresa.com.br/, http://localhost:5173",
 }

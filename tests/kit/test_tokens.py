@@ -58,7 +58,7 @@ def keys(*names: str) -> Callable[[], Awaitable[str]]:
         token(sid=None),
         token(iat="yesterday"),
         token(exp=now().timestamp() - 31),
-        token(iat=now().timestamp() + 60),
+        token(iat=now().timestamp() + 3600),
         token(exp=None),
         jwt.encode({"sub": "someone"}, "", "none"),
         "not.a.token",
