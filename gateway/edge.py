@@ -23,7 +23,7 @@ UNLIMITED = {events.PATH}  # one request that lasts
 
 
 class Edge:
-    """Answers the route table, the webhooks and the event stream; everything else goes to the FastAPI app inside."""
+    """Answers the route table, the webhooks and the event stream; the rest goes to the FastAPI app inside."""
 
     def __init__(
         self,
