@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import socket
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -18,8 +20,17 @@ def main() -> None:
     uvloop.run(_serve(configured))
 
 
+class Server(uvicorn.Server):
+    """Ends the event streams when it ends: they would not end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        edge: Any = self.config.app
+        edge.stream.hang_up()
+        await super().shutdown(sockets)
+
+
 async def _serve(configured: GatewaySettings) -> None:
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             app.build(configured),
             host=configured.http_host,

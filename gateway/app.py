@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,16 +12,21 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from gateway import catalogue, cors, openapi, pages, problems
-from gateway.auth import Revocations
+from gateway.auth import Revocations, admit
 from gateway.edge import Edge, served_methods
+from gateway.events import Events
+from gateway.feed import Feed
 from gateway.limits import Limiter
 from gateway.problems import Broken, MethodNotAllowed
 from gateway.proxy import Proxy
 from gateway.router import Router
-from gateway.routes import ROUTES
+from gateway.routes import ANYONE, ROUTES
 from gateway.settings import GatewaySettings
+from gateway.sight import Sight
+from gateway.tickets import LIFETIME, Tickets
 from gateway.webhooks import Webhooks
 from services.kit import context
+from services.kit.bus import Bus
 from services.kit.clock import now, rfc3339
 from services.kit.errors import Invalid, NotFound, Refusal, Unavailable
 from services.kit.peers import Peer
@@ -36,13 +42,18 @@ def build(settings: GatewaySettings) -> Edge:
     peers = {name: Peer(name, getattr(settings, f"{name}_addr"), callers) for name in SERVICES}
     people = People(peers["identity"].keys)
     revocations = Revocations(peers["identity"])
+    bus = Bus(settings.nats_url, settings.replica)
+    tickets = Tickets(bus, settings)
+    feed = Feed(bus, Sight(peers["messaging"]))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(revocations.follow())
+        background = [asyncio.create_task(revocations.follow()), asyncio.create_task(bus.open_patiently())]
         yield
-        following.cancel()
-        await asyncio.gather(following, *(peer.close() for peer in peers.values()), return_exceptions=True)
+        for task in background:
+            task.cancel()
+        await bus.close()
+        await asyncio.gather(*background, *(peer.close() for peer in peers.values()), return_exceptions=True)
 
     app = FastAPI(title="Convo Insight", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.exception_handler(HTTPException)(_http_error)
@@ -64,6 +75,11 @@ def build(settings: GatewaySettings) -> Edge:
     async def keys() -> Response:
         return Response(await peers["identity"].keys(), media_type="application/json")
 
+    @app.post("/api/events/ticket")
+    async def ticket(request: Request) -> dict[str, Any]:
+        claims = await admit(request.headers.get("authorization"), ANYONE, people, revocations)
+        return {"ticket": tickets.issue(claims), "expiresIn": int(LIFETIME.total_seconds())}
+
     @app.get("/openapi.json")
     async def description() -> Response:
         return Response(openapi.document(), media_type="application/json")
@@ -79,6 +95,7 @@ def build(settings: GatewaySettings) -> Edge:
         Router(ROUTES),
         Proxy(peers, people, revocations),
         Webhooks(peers["messaging"]),
+        Events(feed, tickets, people, revocations),
         cors.origins(settings.frontend_url, production=settings.app_env == "production"),
         Limiter(settings.rate_limit_requests, settings.rate_limit_window_s),
     )

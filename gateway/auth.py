@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from protos import identity_pb2 as identity
@@ -29,6 +29,7 @@ class Revocations:
         self._sessions: OrderedDict[str, None] = OrderedDict()
         self._people: OrderedDict[str, float] = OrderedDict()
         self.caught_up = asyncio.Event()
+        self.told: list[Callable[[], None]] = []  # called when something was revoked
 
     async def follow(self) -> None:
         """Never returns; a broken stream is opened again and starts over, which is harmless."""
@@ -51,6 +52,8 @@ class Revocations:
         for kept in (self._sessions, self._people):
             while len(kept) > REMEMBERED:
                 kept.popitem(last=False)
+        for tell in self.told:
+            tell()
 
     def revoked(self, claims: Mapping[str, Any]) -> bool:
         return claims["sid"] in self._sessions or claims["iat"] <= self._people.get(claims["sub"], -1.0)

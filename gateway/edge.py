@@ -5,7 +5,8 @@ import re
 from fastapi import FastAPI
 from starlette.routing import Match, Route
 
-from gateway import cors, limits, problems, webhooks
+from gateway import cors, events, limits, problems, webhooks
+from gateway.events import Events
 from gateway.exchange import Exchange, Headers, Receive, Reply, Scope, Send
 from gateway.limits import Limiter
 from gateway.problems import Broken, MethodNotAllowed
@@ -18,11 +19,11 @@ from services.kit.log import log
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-UNLIMITED = {"/api/events"}  # one request that lasts
+UNLIMITED = {events.PATH}  # one request that lasts
 
 
 class Edge:
-    """Answers the route table and the webhooks itself; everything else goes to the FastAPI app inside."""
+    """Answers the route table, the webhooks and the event stream; the rest goes to the FastAPI app inside."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Edge:
         router: Router,
         proxy: Proxy,
         hooks: Webhooks,
+        stream: Events,
         origins: frozenset[str],
         limiter: Limiter,
     ) -> None:
@@ -37,6 +39,7 @@ class Edge:
         self.router = router
         self.proxy = proxy
         self.hooks = hooks
+        self.stream = stream
         self.origins = origins
         self.limiter = limiter
 
@@ -48,6 +51,9 @@ class Edge:
         _enter(headers)
         exchange = Exchange(scope, headers, receive, send, cors.headers(_origin(headers), self.origins))
         try:
+            if scope["path"] == events.PATH and scope["method"] == "GET":
+                await self.stream.answer(exchange)
+                return
             reply = await self._answer(exchange)
             if reply is None:
                 await self.inside(exchange.inner_scope, receive, exchange.send)
@@ -76,6 +82,8 @@ class Edge:
             methods = ["OPTIONS", "POST"]
             if scope["method"] == "POST":
                 return await self.hooks.answer(scope, headers, exchange.receive)
+        elif path == events.PATH:
+            methods = ["GET", "OPTIONS"]
         elif found := self.router.find(scope["raw_path"].decode("latin-1")):
             known = found.routes.get("GET" if scope["method"] == "HEAD" else scope["method"])
             if known:

@@ -49,6 +49,16 @@ class Bus:
         )
         await self.ensure_stream()
 
+    async def open_patiently(self) -> None:
+        """NATS may come up later than we do."""
+        while True:
+            try:
+                await self.open()
+                return
+            except (NatsError, OSError, TimeoutError) as error:
+                log.warning("nats_unavailable", error=type(error).__name__)
+                await asyncio.sleep(1)
+
     async def ensure_stream(self) -> None:
         """Make the stream if it is not there; repeating it is harmless.
 

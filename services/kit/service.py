@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from nats.errors import Error as NatsError
 
 from services.kit import dead, jobs, leases, log, outbox, retention, settings, subscriptions, telemetry
 from services.kit.bus import Bus
@@ -102,13 +101,7 @@ def _fetch_keys(service: Service, configured: ServiceSettings, db: Database, cal
 
 async def _background(service: Service, configured: ServiceSettings, db: Database, bus: Bus) -> None:
     """Everything that one replica does at a time: the relay, each subscription, each job."""
-    while True:
-        try:
-            await bus.open()
-            break
-        except (NatsError, OSError, TimeoutError) as error:
-            log.log.warning("nats_unavailable", error=type(error).__name__)
-            await asyncio.sleep(1)
+    await bus.open_patiently()
     works = {
         "relay": lambda: outbox.keep_relaying(db, bus),
         **subscriptions.works(db, bus, service.name, service.subscriptions),
