@@ -27,6 +27,8 @@ OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.keepalive_time_ms", 20_000),  # a half-open connection must not leave a gateway deaf to revocations
+    ("grpc.keepalive_timeout_ms", 5_000),
 ]
 
 

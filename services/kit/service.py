@@ -27,6 +27,7 @@ GRACE = 10.0
 PURGE = jobs.every(timedelta(hours=6), retention.purge)
 OPTIONS = [
     ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),  # peers ask every twenty seconds
     ("grpc.max_receive_message_length", LARGEST),
     ("grpc.max_send_message_length", LARGEST),
 ]
