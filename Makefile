@@ -10,16 +10,16 @@ help:
 setup: .venv/ready protos ## Make the environment: .venv from the lock, code from the protos
 
 .venv/ready: requirements.lock
-	@test -x $(PY) || python3 -m venv .venv
+	@test -x $(PY) || { echo "Making .venv: a minute when packages are downloaded, seconds when they are here."; python3 -m venv .venv; }
 	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	@.venv/bin/uv pip sync --quiet --system-certs --python $(PY) --require-hashes requirements.lock
+	@.venv/bin/uv pip sync --system-certs --python $(PY) --require-hashes requirements.lock
 	@touch $@
 
 protos: protos/.ready ## Compile the protos, if they changed
 
 protos/.ready: $(PROTOS) .venv/ready
-	@PATH=.venv/bin:$$PATH $(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --mypy_grpc_out=. --grpc_python_out=. \
+	@PATH=.venv/bin:$$PATH $(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --mypy_grpc_out=quiet:. --grpc_python_out=. \
 		--include_source_info --include_imports --descriptor_set_out=protos/descriptors.binpb $(PROTOS)
 	@touch $@
 
