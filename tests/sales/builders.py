@@ -1,5 +1,6 @@
 """Things that tests of sales begin with, with defaults for whatever they do not care about."""
 
+import asyncio
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -14,7 +15,7 @@ from protos.intelligence_pb2 import (
     NeedFinding,
     TimelineFinding,
 )
-from services.kit.db import Row, Session
+from services.kit.db import Database, Row, Session
 from services.kit.tables import new_id
 from services.sales import leads
 from tests.sales.neighbours import Neighbours
@@ -49,6 +50,18 @@ async def last_told(session: Session, about: str, kind: type[Event]) -> Event:
         type=kind.DESCRIPTOR.full_name,
     )
     return kind.FromString(body)
+
+
+async def waits(db: Database) -> None:
+    """Until somebody waits for a lock: what a test started meets what the test has not committed yet."""
+    waiting = (
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = current_user"
+    )
+    async with asyncio.timeout(10), db.read() as session:
+        while True:
+            if await session.scalar(waiting):
+                return
+            await asyncio.sleep(0.01)
 
 
 def changing(id: str, **fields: Any) -> pb.UpdateLeadRequest:

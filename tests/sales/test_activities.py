@@ -1,14 +1,16 @@
 """What people do about a lead."""
 
+import asyncio
+
 import pytest
 
 from protos import sales_pb2 as pb
 from services.kit.actor import service
-from services.kit.db import Session
+from services.kit.db import Database, Session
 from services.kit.errors import Invalid
 from services.sales import activities, leads
 from services.sales.leads import LeadNotFound
-from tests.sales.builders import lead, reread, told
+from tests.sales.builders import lead, reread, told, waits
 from tests.support import JOAO, MARIA
 
 
@@ -74,6 +76,24 @@ async def test_a_contact_moves_no_lead_further(session: Session, status: str) ->
     await activities.add(session, MARIA, noting(created.id, "call"))
 
     assert (await reread(session, created.id)).status == status
+
+
+async def test_a_contact_pulls_no_lead_back_that_moves_on_meanwhile(db: Database) -> None:
+    async with db.begin() as session:
+        created = await lead(session)
+
+    async def call() -> None:
+        async with db.begin() as session:
+            await activities.add(session, MARIA, noting(created.id, "call"))
+
+    async with db.begin() as rival:
+        await leads.change(rival, await leads.locked(rival, MARIA, created.id), {"status": "proposal"})
+        calling = asyncio.create_task(call())
+        await waits(db)
+    await calling
+
+    async with db.read() as session:
+        assert (await reread(session, created.id)).status == "proposal"
 
 
 async def test_a_colleagues_lead_takes_no_activity(session: Session) -> None:

@@ -12,7 +12,7 @@ from services.kit.tables import new_id
 from services.sales import changes, leads
 from services.sales.changes import AlreadyLinked, CannotReassign, StaleVersion
 from services.sales.leads import LeadExists, LeadNotFound
-from tests.sales.builders import changing, conversation, last_told, lead, told
+from tests.sales.builders import changing, conversation, last_told, lead, told, waits
 from tests.sales.neighbours import Neighbours
 from tests.support import ADMIN, JOAO, MARIA, SUPERVISOR
 
@@ -131,6 +131,32 @@ async def test_a_stale_version_is_refused(db: Database) -> None:
 
     assert (refused.value.http, refused.value.details) == (409, {"version": 2})
     assert (await detail(db, before.id)).lead.name == "Primeira"
+
+
+async def test_a_version_that_becomes_stale_while_one_waits_is_refused(db: Database) -> None:
+    before = await stored(db)
+
+    async with db.begin() as rival:
+        await leads.change(rival, await leads.locked(rival, ADMIN, before.id), {"notes": "Primeira"})
+        saving = asyncio.create_task(
+            changes.update(db, MARIA, changing(before.id, version=1, notes="Segunda"))
+        )
+        await waits(db)
+
+    with pytest.raises(StaleVersion):
+        await saving
+
+
+async def test_a_lead_that_is_reassigned_while_its_owner_waits_is_gone(db: Database) -> None:
+    before = await stored(db)
+
+    async with db.begin() as rival:
+        await leads.change(rival, await leads.locked(rival, ADMIN, before.id), {"assigned_to": JOAO.id})
+        saving = asyncio.create_task(changes.update(db, MARIA, changing(before.id, notes="x")))
+        await waits(db)
+
+    with pytest.raises(LeadNotFound):
+        await saving
 
 
 async def test_of_many_who_save_the_same_version_one_does(db: Database) -> None:

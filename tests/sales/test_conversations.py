@@ -11,7 +11,7 @@ from services.kit.db import Database, Row, Session
 from services.kit.errors import Unavailable
 from services.kit.tables import new_id
 from services.sales import conversations, leads
-from tests.sales.builders import conversation, convinced, last_told, lead, said, told
+from tests.sales.builders import conversation, convinced, last_told, lead, said, told, waits
 from tests.sales.neighbours import Neighbours
 from tests.support import ADMIN, JOAO
 
@@ -227,6 +227,22 @@ async def test_an_open_lead_is_scored_instead_of_a_new_one(db: Database, neighbo
     assert neighbours.analyzed[0].lead.name == before.name
 
 
+async def test_a_change_that_is_just_being_stored_is_not_lost(db: Database, neighbours: Neighbours) -> None:
+    words = said("Sou a dona e preciso hoje")
+    context = conversation(neighbours, words)
+    async with db.begin() as session:
+        before = await lead(session, conversation_id=context.conversation.id)
+    neighbours.analysis = convinced(words)
+
+    async with db.begin() as rival:
+        await leads.change(rival, await leads.locked(rival, ADMIN, before.id), {"value": 50000.0})
+        qualifying = asyncio.create_task(conversations.qualify(db, due(context)))
+        await waits(db)
+    await qualifying
+
+    assert [(found.value, found.lead_score) for found in await leads_of(db, context)] == [(50000, 100)]
+
+
 async def test_a_lead_of_the_contact_finds_its_conversation(db: Database, neighbours: Neighbours) -> None:
     words = said("Bom dia")
     context = conversation(neighbours, words)
@@ -272,6 +288,20 @@ async def test_a_lead_that_a_person_opened_meanwhile_is_scored(db: Database, nei
 
     neighbours.meanwhile = open_one
     await conversations.qualify(db, due(context))
+
+    assert [(found.name, found.lead_score) for found in await leads_of(db, context)] == [("De João", 100)]
+
+
+async def test_a_lead_that_a_person_is_just_storing_is_scored(db: Database, neighbours: Neighbours) -> None:
+    words = said("Sou a dona e preciso hoje")
+    context = conversation(neighbours, words)
+    neighbours.analysis = convinced(words)
+
+    async with db.begin() as rival:
+        await lead(rival, name="De João", conversation_id=context.conversation.id)
+        qualifying = asyncio.create_task(conversations.qualify(db, due(context)))
+        await waits(db)
+    await qualifying
 
     assert [(found.name, found.lead_score) for found in await leads_of(db, context)] == [("De João", 100)]
 

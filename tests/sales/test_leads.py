@@ -1,6 +1,7 @@
 """Leads: opened, read and deleted."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -11,7 +12,7 @@ from services.kit.errors import Forbidden, Invalid
 from services.kit.tables import new_id
 from services.sales import leads
 from services.sales.leads import LeadExists, LeadNotFound
-from tests.sales.builders import conversation, lead, reread, told
+from tests.sales.builders import conversation, lead, reread, told, waits
 from tests.sales.neighbours import Neighbours
 from tests.support import ADMIN, JOAO, MARIA, SUPERVISOR
 
@@ -203,6 +204,22 @@ async def test_of_many_who_open_a_lead_at_once_one_does(db: Database, neighbours
     async with db.read() as session:
         detail = await leads.get(session, MARIA, pb.GetLeadRequest(id=created.lead.id))
     assert len(detail.history) == len(detail.activities) == 1
+
+
+async def test_a_lead_that_is_not_stored_after_all_is_in_nobodys_way(
+    db: Database, neighbours: Neighbours
+) -> None:
+    known = conversation(neighbours)
+    request = pb.CreateLeadRequest(conversation_id=known.conversation.id)
+
+    with suppress(ZeroDivisionError):
+        async with db.begin() as rival:
+            await lead(rival, conversation_id=known.conversation.id)
+            creating = asyncio.create_task(leads.create(db, JOAO, request))
+            await waits(db)
+            raise ZeroDivisionError
+
+    assert (await creating).lead.assigned_to == JOAO.id
 
 
 async def test_a_closed_lead_makes_room_for_the_next(session: Session) -> None:

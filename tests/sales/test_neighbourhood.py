@@ -1,5 +1,6 @@
 """What sales takes from other contexts' events, and what it answers them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from services.sales import contacts, leads, lookups, meetings, owners
 from services.sales.conversations import UNNAMED
-from tests.sales.builders import last_told, lead, reread, told
+from tests.sales.builders import last_told, lead, reread, told, waits
 from tests.sales.neighbours import Neighbours
 from tests.support import ADMIN, JOAO, MARIA
 
