@@ -104,6 +104,26 @@ async def test_other_leads_follow_no_contact(session: Session, values: dict[str,
     assert (await reread(session, created.id)).name == UNNAMED
 
 
+async def test_a_name_that_a_person_is_just_storing_stays(db: Database) -> None:
+    contact = new_id()
+    async with db.begin() as session:
+        created = await lead(session, name=UNNAMED, contact_id=contact)
+
+    async def follow() -> None:
+        async with db.begin() as session:
+            await contacts.follow(session, updated(contact))
+
+    async with db.begin() as rival:
+        await leads.change(rival, await leads.locked(rival, ADMIN, created.id), {"name": "De João"})
+        following = asyncio.create_task(follow())
+        await waits(db)
+    await following
+
+    async with db.read() as session:
+        after = await reread(session, created.id)
+    assert (after.name, after.phone) == ("De João", "5511987654321")
+
+
 async def test_a_contact_that_tells_nothing_changes_nothing(session: Session) -> None:
     contact = new_id()
     created = await lead(session, name=UNNAMED, contact_id=contact)
