@@ -7,8 +7,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Date,
-    Integer,
-    Numeric,
     Select,
     Text,
     cast,
@@ -20,7 +18,6 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.types import TypeEngine
 
 from protos import sales_pb2 as pb
 from services.kit import pages
@@ -29,7 +26,6 @@ from services.kit.db import Row, Session
 from services.kit.errors import Invalid
 from services.kit.pages import Page
 from services.kit.pb import fill
-from services.kit.tables import MOMENT
 from services.sales import days, words
 from services.sales.leads import SHOWN
 from services.sales.models import STATUSES, Lead, LeadTotal
@@ -40,19 +36,17 @@ Conditions = list[ColumnElement[bool]]
 @dataclass(frozen=True)
 class Order:
     column: Any
-    type: TypeEngine[Any]
     place: Callable[[Row], str]  # where a row stands in it
 
 
 ORDERS = {
-    "createdAt": Order(Lead.created_at, MOMENT, lambda lead: lead.created_at),
-    "updatedAt": Order(Lead.updated_at, MOMENT, lambda lead: lead.updated_at),
-    "value": Order(Lead.value, Numeric(12, 2), lambda lead: f"{lead.value:.2f}"),
-    "leadScore": Order(Lead.lead_score, Integer(), lambda lead: str(lead.lead_score)),
-    "name": Order(Lead.name_key, Text(), lambda lead: words.sort_key(lead.name)),
+    "createdAt": Order(Lead.created_at, lambda lead: lead.created_at),
+    "updatedAt": Order(Lead.updated_at, lambda lead: lead.updated_at),
+    "value": Order(Lead.value, lambda lead: f"{lead.value:.2f}"),
+    "leadScore": Order(Lead.lead_score, lambda lead: str(lead.lead_score)),
+    "name": Order(Lead.name_key, lambda lead: words.sort_key(lead.name)),
     "expectedCloseDate": Order(
-        literal_column("coalesce(expected_close_date, 'infinity')"),
-        Date(),
+        literal_column("coalesce(expected_close_date, 'infinity')", Date()),
         lambda lead: lead.expected_close_date or "infinity",
     ),
 }
@@ -95,20 +89,12 @@ def summary(totals: Sequence[Row]) -> pb.LeadSummary:
 
 def _page(page: Page, order: Order, actor: Actor, request: pb.ListLeadsRequest) -> Select[Any]:
     descends = not request.sort or request.sort.startswith("-")
-    place = tuple_(order.column, Lead.id)
     conditions = [*_scope(Lead, actor, request), *_closer(request)]
     if page.after is not None:
-        last = _last(page.after, order)
-        conditions.append(place < last if descends else place > last)
+        here, last = tuple_(order.column, Lead.id), pages.place(page, order.column, Lead.id)
+        conditions.append(here < last if descends else here > last)
     ordering = (order.column.desc(), Lead.id.desc()) if descends else (order.column, Lead.id)
     return select(*SHOWN).where(*conditions).order_by(*ordering).limit(page.fetch).offset(page.offset)
-
-
-def _last(after: tuple[Any, ...], order: Order) -> Any:
-    match after:
-        case (str() as place, str() as id):
-            return tuple_(cast(literal(place, Text()), order.type), literal(id, Lead.id.type))
-    raise Invalid(fields={"cursor": "is not a cursor of this list"})
 
 
 def _totals(actor: Actor, request: pb.ListLeadsRequest) -> Select[Any]:
