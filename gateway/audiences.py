@@ -53,9 +53,9 @@ def of_conversation(listener: Listener, about: About, owners: Owners) -> bool:
 
 
 def of_lead(listener: Listener, about: About, owners: Owners) -> bool:
-    """Administrators and supervisors; agents where the lead is theirs, was theirs, or is nobody's."""
-    before = _text(about.event, "previously_assigned_to")
-    return listener.leads or _text(about.event, "assigned_to") in ("", listener.id) or before == listener.id
+    """Administrators and supervisors; agents where the lead is theirs or was. Nobody's is hidden."""
+    owners_of_it = (_text(about.event, "assigned_to"), _text(about.event, "previously_assigned_to"))
+    return listener.leads or listener.id in owners_of_it
 
 
 def of_meeting(listener: Listener, about: About, owners: Owners) -> bool:
