@@ -1,4 +1,4 @@
-"""`make client`: the TypeScript client's types from the API's own document; with `check`: are they of today?"""
+"""`make client`: the TypeScript client's types from the API's document; with `check`: are they today's?"""
 
 import hashlib
 import subprocess
@@ -16,9 +16,8 @@ OPTIONS = ("--root-types", "--root-types-no-schema-prefix", "--alphabetize")
 
 def first_line() -> str:
     """By it the check knows, without Node, which document the types were made from."""
-    return (
-        f"// Made by `make client` from the document {hashlib.sha256(openapi.document()).hexdigest()[:16]}.\n"
-    )
+    digest = hashlib.sha256(openapi.document()).hexdigest()[:16]
+    return f"// Made by `make client` from the document {digest}.\n"
 
 
 def generated() -> str:
