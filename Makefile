@@ -26,6 +26,12 @@ protos/.ready: $(PROTOS) .venv/ready
 run: setup ## Start the whole system on this machine: PORT=3000 REPLICAS=1 CONVO_HOME=.convo
 	@$(PY) -m deploy.local
 
+client: setup gateway/client/node_modules/.ready ## Write the TypeScript client's types anew from the API; needs Node
+	@$(PY) -m deploy.client
+
+gateway/client/node_modules/.ready: gateway/client/package-lock.json
+	@cd gateway/client && npm ci --silent && touch node_modules/.ready
+
 chat: setup ## Be a customer on a simulated WhatsApp; needs `make run` in another terminal
 	@$(PY) -m deploy.local.chat
 
@@ -37,6 +43,7 @@ check: setup ## Format, lint, types, boundaries, protos, migrations: what CI run
 	@.venv/bin/mypy --no-error-summary services gateway deploy tests
 	@.venv/bin/lint-imports --no-cache >/dev/null || .venv/bin/lint-imports --no-cache
 	@.venv/bin/buf lint
+	@$(PY) -m deploy.client check
 	@$(PY) -m deploy.local.check
 
 fmt: .venv/ready ## Format and fix
@@ -55,4 +62,4 @@ migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABAS
 
 migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
 	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
-.PHONY: help setup protos run chat test check fmt lock migrate migration
+.PHONY: help setup protos run client chat test check fmt lock migrate migration

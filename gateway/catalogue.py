@@ -93,9 +93,9 @@ def document() -> bytes:
     )
 
 
-def _message(full_name: str, descriptor: Descriptor, components: Components) -> dict[str, Any]:
-    audience = audiences.of(name(full_name), descriptor)
-    assert audience
+def payload(full_name: str, components: Components) -> dict[str, Any]:
+    """The event's own fields, and the objects that it is about, as REST shows them."""
+    descriptor = events()[full_name]
     own = components.shown(descriptor)
     more: dict[str, Any] = {
         "eventId": {"type": "string", "format": "uuid"},
@@ -104,6 +104,12 @@ def _message(full_name: str, descriptor: Descriptor, components: Components) -> 
     for kind, shown in (("conversation", CONVERSATION), ("message", MESSAGE)):
         if kind in subjects(descriptor):
             more[kind] = {"anyOf": [components.reply(shown), {"type": "null"}]}
+    return {**own, "properties": own["properties"] | more, "required": [*own["required"], *more]}
+
+
+def _message(full_name: str, descriptor: Descriptor, components: Components) -> dict[str, Any]:
+    audience = audiences.of(name(full_name), descriptor)
+    assert audience
     return {
         "name": name(full_name),
         "title": descriptor.name,
@@ -111,11 +117,7 @@ def _message(full_name: str, descriptor: Descriptor, components: Components) -> 
         "description": f"Shown to: {(audience.__doc__ or '').rstrip('.').lower()}.",
         "contentType": "application/json",
         "tags": [{"name": name(full_name).partition(".")[0]}],
-        "payload": {
-            **own,
-            "properties": own["properties"] | more,
-            "required": [*own["required"], *more],
-        },
+        "payload": payload(full_name, components),
     }
 
 

@@ -18,8 +18,9 @@ from services.kit import context
 from services.kit.bus import Bus
 
 KEPT = 2000
-KEPT_BYTES = 16 * 1024 * 1024
+KEPT_BYTES = 8 * 1024 * 1024
 TOGETHER = 200
+TOGETHER_BYTES = 128 * 1024  # what a reader that sleeps holds
 PAUSE = 0.02  # events of the same moment travel together
 LINGERS = 30.0  # seconds that reading goes on when the last listener has gone
 READING_AT_ONCE = 4
@@ -78,8 +79,8 @@ class Feed:
         """Some of the events after a place, and the place behind them."""
         if self.upto and self.since <= position <= self.upto:
             start = bisect_right(self.entries, position, key=lambda told: told.sequence)
-            found = self.entries[start : start + TOGETHER]
-            return found, found[-1].sequence if len(found) == TOGETHER else self.upto
+            found = _some(self.entries, start)
+            return found, found[-1].sequence if start + len(found) < len(self.entries) else self.upto
         async with self._turns:
             return await self._past(position)
 
@@ -122,3 +123,13 @@ class Feed:
                 place.news.set()
             elif place.position == before:
                 place.position = upto
+
+
+def _some(entries: list[Told], start: int) -> list[Told]:
+    """As many as go out together, and at least one if there is one."""
+    size = 0
+    for number in range(start, min(len(entries), start + TOGETHER)):
+        size += len(entries[number].whole)
+        if size > TOGETHER_BYTES:
+            return entries[start : max(number, start + 1)]
+    return entries[start : start + TOGETHER]

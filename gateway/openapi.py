@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway import descriptions, operations, problems
+from gateway import catalogue, descriptions, operations, problems
 from gateway.routes import ADMINS, ANYONE, FILES, PUBLIC, ROUTES, SUPERVISORS, Route
 from gateway.schemas import Components, example, taken
 from gateway.wire import rule
@@ -38,6 +38,7 @@ def document() -> bytes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
     for path, verbs in operations.DESCRIBED.items():
         paths.setdefault(path, {}).update(verbs)
+    components.schemas["EventData"] = _event_data(components)
     return orjson.dumps(
         {
             "openapi": "3.1.0",
@@ -61,6 +62,17 @@ def document() -> bytes:
         },
         option=orjson.OPT_INDENT_2,
     )
+
+
+def _event_data(components: Components) -> dict[str, Any]:
+    """The data of each event by its name: nothing that is sent, but what generated clients know events by."""
+    told = {catalogue.name(full): catalogue.payload(full, components) for full in catalogue.events()}
+    return {
+        "type": "object",
+        "description": "What `data` holds, by the name of the event.",
+        "properties": told,
+        "required": [*told],
+    }
 
 
 def _tag(file: Any) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 
 import orjson
 from google.protobuf.message import Message
@@ -34,6 +35,12 @@ WAITING = """
     from outbox where published_at is null
 """
 DONE = "update outbox set published_at = clock_timestamp() where id = any(%(ids)s)"
+
+
+SINCE = """
+    select id, event_id, type, key, headers, body from outbox
+    where created_at >= %(since)s and published_at is not null and id > %(after)s order by id limit %(limit)s
+"""
 
 
 async def emit(session: Session, *events: Message) -> None:
@@ -72,6 +79,21 @@ async def relay(db: Database, bus: Bus) -> int:
     async with db.begin() as session:
         await session.run(DONE, ids=[row.id for row in batch])
     return len(batch)
+
+
+async def rebuild(db: Database, bus: Bus, since: datetime) -> int:
+    """Publish again what was published since then, in order: into a stream that was lost.
+
+    What consumers have taken already has no second effect: their inboxes know it.
+    """
+    count, after = 0, 0
+    while True:
+        async with db.read() as session:
+            batch = await session.all(SINCE, since=since, after=after, limit=BATCH)
+        if not batch:
+            return count
+        await asyncio.gather(*(_publish(bus, row) for row in batch))
+        count, after = count + len(batch), batch[-1].id
 
 
 async def _measure(db: Database) -> None:

@@ -10,9 +10,9 @@ import pytest
 from services.kit.bus import STREAM, Bus
 from services.kit.tables import new_id
 from tests.e2e.conftest import PASSWORD, Office
-from tests.e2e.listening import listening
 from tests.e2e.stack import Stack, ready
 from tests.e2e.test_first_light import phone
+from tests.listening import listening
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
@@ -38,7 +38,7 @@ async def bus(stack: Stack) -> Bus:
 
 async def test_a_message_is_seen_at_once_with_its_conversation(office: Office) -> None:
     customer = phone()
-    async with listening(office.stack, office.token) as ear:
+    async with listening(office.stack.client, office.token) as ear:
         office.simulator.say(customer, "Chegou o meu pedido?", instance=office.instance)
         await ear.until(lambda: bool(ear.of(RECEIVED)))
 
@@ -51,18 +51,14 @@ async def test_a_message_is_seen_at_once_with_its_conversation(office: Office) -
 
 async def test_twice_the_last_id_is_twice_the_same_and_the_next_one_is_what_followed(office: Office) -> None:
     customer = phone()
-    async with listening(office.stack, office.token) as ear:
+    async with listening(office.stack.client, office.token) as ear:
         for text in ("um", "dois", "três"):
             office.simulator.say(customer, text, instance=office.instance)
         await ear.until(lambda: len(ear.of(RECEIVED)) == 3)
     first, *later = [one for one in ear.heard if one.name == RECEIVED]
 
-    async with listening(office.stack, office.token) as again:
-        pass
-    again.last_id = str(first.id)
-    task = asyncio.create_task(again.listen())
-    await again.until(lambda: len(again.of(RECEIVED)) == 2)
-    task.cancel()
+    async with listening(office.stack.client, office.token, str(first.id)) as again:
+        await again.until(lambda: len(again.of(RECEIVED)) == 2)
 
     assert [one.id for one in again.heard if one.name == RECEIVED] == [one.id for one in later]
 
@@ -91,7 +87,7 @@ async def test_without_a_token_there_is_no_stream(office: Office) -> None:
 
 async def test_logging_out_ends_the_stream(office: Office) -> None:
     tokens = await agent(office.stack)
-    async with listening(office.stack, tokens["accessToken"]) as ear:
+    async with listening(office.stack.client, tokens["accessToken"]) as ear:
         await office.stack.call("POST", "/api/auth/logout", {}, token=tokens["accessToken"])
         await ear.until(lambda: ear.refused == 401, timeout=5)
 
@@ -103,7 +99,7 @@ async def test_killing_the_gateway_ten_times_loses_nothing_and_doubles_nothing(o
     events = await bus(office.stack)
     before = (await events.stream.stream_info(STREAM)).state.last_seq
 
-    async with listening(office.stack, office.token) as ear:
+    async with listening(office.stack.client, office.token) as ear:
         for turn in range(10):
             for customer in customers:
                 office.simulator.say(customer, f"{turn}", instance=office.instance)

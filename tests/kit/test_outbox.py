@@ -5,10 +5,12 @@ import random
 import time
 
 from protos import messaging_pb2 as pb
-from services.kit import outbox
+from services.kit import outbox, subscriptions
 from services.kit.bus import Bus
+from services.kit.clock import now
 from services.kit.db import Database, Session
 from services.kit.tables import new_id
+from tests.kit.test_subscriptions import consuming, until
 
 WRITERS, SECONDS = 8, 3.0
 
@@ -113,3 +115,34 @@ async def test_an_event_carries_its_id_type_subject_and_request(db: Database, se
     assert row is not None
     assert row.type == "convo.messaging.v1.ConversationRead"
     assert '"request-id"' in row.headers
+
+
+async def test_a_lost_stream_is_refilled_and_nothing_has_a_second_effect(db: Database, bus: Bus) -> None:
+    since = now()
+    keys = [new_id() for _ in range(1200)]
+    taken: list[str] = []
+
+    async def take(session: Session, event: pb.ConversationRead) -> None:
+        taken.append(event.conversation_id)
+
+    line = subscriptions.apply(pb.ConversationRead, take)
+    async with db.begin() as session:
+        await outbox.emit(session, *(pb.ConversationRead(conversation_id=key) for key in keys))
+    while await outbox.relay(db, bus):
+        pass
+    async with consuming(db, bus, line) as name:
+        await until(lambda: is_done(taken, keys[:600]))
+
+    await bus.stream.delete_stream("CONVO")
+    await bus.ensure_stream()
+    assert await outbox.rebuild(db, bus, since) >= len(keys)
+    async with consuming(db, bus, line, name):
+        await until(lambda: is_done(taken, keys))
+        await asyncio.sleep(0.5)
+
+    ours = [key for key in taken if key in set(keys)]
+    assert sorted(ours) == sorted(keys)
+
+
+async def is_done(taken: list[str], keys: list[str]) -> bool:
+    return set(keys) <= set(taken)

@@ -16,9 +16,10 @@ from services.kit.tables import new_id
 
 
 @asynccontextmanager
-async def consuming(db: Database, bus: Bus, line: Subscription) -> AsyncIterator[str]:
-    """A consumer of its own for this test."""
+async def consuming(db: Database, bus: Bus, line: Subscription, name: str = "") -> AsyncIterator[str]:
+    """A consumer of its own for this test, or one that was there before."""
     consumer = Consumer(db, bus, f"kit-{new_id()}", line)
+    consumer.name = name or consumer.name
     running = asyncio.create_task(consumer.run())
     yield consumer.name
     running.cancel()

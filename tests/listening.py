@@ -9,8 +9,6 @@ from typing import Any
 
 import httpx2
 
-from tests.e2e.stack import Stack
-
 
 @dataclass(frozen=True)
 class Heard:
@@ -21,7 +19,7 @@ class Heard:
 
 @dataclass
 class Ear:
-    stack: Stack
+    client: httpx2.AsyncClient
     token: str
     last_id: str = ""
     heard: list[Heard] = field(default_factory=list)
@@ -42,7 +40,7 @@ class Ear:
         if self.last_id:
             headers["last-event-id"] = self.last_id
         timeout = httpx2.Timeout(10, read=40)
-        async with self.stack.client.stream("GET", "/api/events", headers=headers, timeout=timeout) as answer:
+        async with self.client.stream("GET", "/api/events", headers=headers, timeout=timeout) as answer:
             if answer.status_code != 200:
                 self.refused = answer.status_code
                 self.news.set()
@@ -75,8 +73,8 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening(stack: Stack, token: str) -> AsyncIterator[Ear]:
-    ear = Ear(stack, token)
+async def listening(client: httpx2.AsyncClient, token: str, last_id: str = "") -> AsyncIterator[Ear]:
+    ear = Ear(client, token, last_id)
     task = asyncio.create_task(ear.listen())
     try:
         async with asyncio.timeout(15):

@@ -1,0 +1,231 @@
+"""Who is told what on the event stream, and what happens when the stream is lost or a reader sleeps."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jwt
+import pytest
+from google.protobuf.message import Message
+
+from gateway import audiences
+from gateway.audiences import About, Listener
+from protos import messaging_pb2 as messaging
+from protos import sales_pb2 as sales
+from services.kit.bus import STREAM, Bus, subject
+from services.kit.clock import now, rfc3339
+from services.kit.tables import new_id
+from tests.gateway import house as houses
+from tests.gateway.conftest import Staff
+from tests.gateway.house import Front, House
+from tests.listening import Ear, listening
+
+pytestmark = pytest.mark.xdist_group("gateway")
+
+ROWS = """
+    with instance as (
+        insert into instances (id, name, instance_name, provider_type, status, is_active)
+        values (%(instance)s::uuid, 'Loja', %(instance)s::text, 'self_hosted', 'connected', true)
+    ), contact as (
+        insert into contacts (id, instance_id, remote_jid, phone_number, name)
+        values (%(contact)s, %(instance)s, '5511988887777@s.whatsapp.net', '5511988887777', 'Maria')
+    )
+    insert into conversations (id, instance_id, contact_id) values (%(id)s, %(instance)s, %(contact)s)
+"""
+ASSIGN = "update conversations set assigned_to = %(person)s, updated_at = now() where id = %(id)s"
+WRITE = """
+    insert into messages (id, conversation_id, instance_id, message_id, remote_jid, content, message_type,
+        origin, is_from_me, status, timestamp, is_internal)
+    select %(id)s::uuid, id, instance_id, %(id)s::text, '', 'Oi', 'text', 'human', true, 'sent', now(),
+        %(internal)s
+    from conversations where id = %(conversation)s
+"""
+
+
+@dataclass
+class Office:
+    """A conversation, the event stream, and people who listen."""
+
+    house: House
+    bus: Bus
+    conversation: str
+
+    async def assign(self, person: str | None, before: str | None = None) -> None:
+        await self.run(ASSIGN, person=person, id=self.conversation)
+        event = messaging.ConversationAssigned(conversation_id=self.conversation)
+        if before:
+            event.assigned_from = before
+        if person:
+            event.assigned_to = person
+        await self.tell(event)
+
+    async def write(self, *, internal: bool = False) -> str:
+        id = new_id()
+        await self.run(WRITE, id=id, conversation=self.conversation, internal=internal)
+        await self.tell(messaging.MessageSent(conversation_id=self.conversation, message_id=id))
+        return id
+
+    async def run(self, statement: str, **values: Any) -> None:
+        async with self.house.databases["messaging"].begin() as session:
+            await session.run(statement, **values)
+
+    async def tell(self, event: Message) -> int:
+        full_name = event.DESCRIPTOR.full_name
+        headers = {"ce-id": new_id(), "ce-type": full_name, "ce-time": rfc3339(now())}
+        told = await self.bus.stream.publish(subject(full_name), event.SerializeToString(), headers=headers)
+        return told.seq
+
+
+@pytest.fixture
+async def office(house: House) -> AsyncIterator[Office]:
+    bus = Bus(house.addresses.environment["NATS_URL"], "test")
+    await bus.open()
+    office = Office(house, bus, new_id())
+    await office.run(ROWS, instance=new_id(), contact=new_id(), id=office.conversation)
+    yield office
+    await bus.close()
+
+
+def person(token: str) -> str:
+    return str(jwt.decode(token, options={"verify_signature": False})["sub"])
+
+
+def messages(ear: Ear) -> list[str]:
+    return [one["messageId"] for one in ear.of("messaging.message_sent")]
+
+
+async def all_told(office: Office, *ears: Ear) -> None:
+    """Everybody has got whatever there is: an event for all of them comes last."""
+    id = new_id()
+    await office.tell(messaging.InstanceStatusChanged(instance_id=id))
+    for ear in ears:
+        await ear.until(partial(has_heard, ear, id))
+
+
+def has_heard(ear: Ear, instance: str) -> bool:
+    told = ear.of("messaging.instance_status_changed")
+    return any(one["instanceId"] == instance for one in told)
+
+
+async def test_a_reassignment_closes_the_tap_at_once(front: Front, staff: Staff, office: Office) -> None:
+    other = str((await front.join())["accessToken"])
+    async with (
+        listening(front.client, staff.agent) as ours,
+        listening(front.client, other) as theirs,
+        listening(front.client, staff.supervisor) as boss,
+    ):
+        in_the_queue = await office.write()
+        await all_told(office, ours, theirs)
+        await office.assign(person(staff.agent))
+        mine = await office.write()
+        await all_told(office, ours)
+        await office.assign(person(other), before=person(staff.agent))
+        not_mine = await office.write()
+        await all_told(office, ours, theirs, boss)
+
+    assert messages(ours) == [in_the_queue, mine]
+    assert messages(theirs) == [in_the_queue, not_mine]
+    assert messages(boss) == [in_the_queue, mine, not_mine]
+    gone = ours.of("messaging.conversation_assigned")[-1]
+    assert gone["conversationId"] == office.conversation
+    assert gone["conversation"] is None
+    assert "assignedTo" not in gone
+
+
+async def test_internal_notes_are_not_for_agents(front: Front, staff: Staff, office: Office) -> None:
+    async with listening(front.client, staff.agent) as agent, listening(front.client, staff.admin) as admin:
+        note = await office.write(internal=True)
+        word = await office.write()
+        await all_told(office, agent, admin)
+
+    assert messages(agent) == [word]
+    assert messages(admin) == [note, word]
+
+
+async def test_what_is_resumed_is_seen_with_todays_eyes(front: Front, staff: Staff, office: Office) -> None:
+    start = await office.tell(messaging.InstanceStatusChanged(instance_id=new_id()))
+    await office.write()
+    await office.assign(new_id())
+
+    async with listening(front.client, staff.agent, str(start)) as ear:
+        await all_told(office, ear)
+
+    assert messages(ear) == []
+
+
+async def test_a_ticket_is_used_once_whichever_gateway_is_asked(house: House, staff: Staff) -> None:
+    async with houses.opened(house, replicas=2, RATE_LIMIT_REQUESTS="1000000") as front:
+        made = (await front.call("POST", "/api/events/ticket", {}, token=staff.agent)).json()
+
+        async def status(port: int) -> int:
+            url = f"http://127.0.0.1:{port}/api/events?ticket={made['ticket']}"
+            async with front.client.stream("GET", url) as answer:
+                return int(answer.status_code)
+
+        statuses = await asyncio.gather(*(status(port) for port in front.ports * 5))
+
+    assert sorted(statuses) == [200] + [401] * 9
+
+
+async def test_a_lost_stream_is_told_and_events_go_on(front: Front, staff: Staff, office: Office) -> None:
+    async with listening(front.client, staff.admin) as ear:
+        before = await office.write()
+        await ear.until(lambda: messages(ear) == [before])
+
+        await office.bus.stream.delete_stream(STREAM)
+        await office.bus.ensure_stream()
+        await ear.until(lambda: bool(ear.of("reset")), timeout=30)
+        after = await office.write()
+        await ear.until(lambda: messages(ear) == [before, after], timeout=30)
+
+    ids = [one.id for one in ear.heard]
+    assert ids == sorted(ids)
+
+
+async def test_readers_that_sleep_cost_little(front: Front, staff: Staff, office: Office) -> None:
+    [gateway] = front.gateways
+    request = f"GET /api/events HTTP/1.1\r\nhost: api\r\nauthorization: Bearer {staff.admin}\r\n\r\n"
+    sleepers = []
+    for _ in range(15):
+        sleeper = socket.create_connection(("127.0.0.1", front.ports[0]))
+        sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sleeper.sendall(request.encode())
+        sleepers.append(sleeper)
+    await asyncio.sleep(1)
+    before = gateway.memory_info().rss
+
+    async with listening(front.client, staff.supervisor) as awake:
+        content = "x" * 20_000
+        for _ in range(2000):
+            await office.tell(messaging.MessageSent(conversation_id=office.conversation, content=content))
+        await all_told(office, awake)
+        grown = gateway.memory_info().rss - before
+        assert len(messages(awake)) == 2000
+    for sleeper in sleepers:
+        sleeper.close()
+
+    assert grown < 120 * 1024 * 1024
+
+
+AGENT, LEAD = Listener("a", "agent"), Listener("s", "supervisor")
+
+
+@pytest.mark.parametrize(("owner", "seen"), [("a", True), ("", True), ("b", False), (None, False)], ids=str)
+def test_an_agent_sees_their_own_and_the_queue(owner: str | None, seen: bool) -> None:
+    about = About(messaging.ConversationRead(conversation_id="c"), "c")
+    owners = {} if owner is None else {"c": owner}
+
+    assert audiences.of_conversation(AGENT, about, owners) is seen
+    assert audiences.of_conversation(LEAD, about, owners)
+
+
+def test_a_lead_is_for_its_owner_the_one_before_and_who_leads() -> None:
+    theirs = sales.LeadUpdated(lead_id="l", assigned_to="b")
+    was_mine = sales.LeadUpdated(lead_id="l", assigned_to="b", previously_assigned_to="a")
+
+    assert not audiences.of_lead(AGENT, About(theirs), {})
+    assert audiences.of_lead(AGENT, About(was_mine), {})
+    assert audiences.of_lead(LEAD, About(theirs), {})
