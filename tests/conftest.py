@@ -13,6 +13,7 @@ from services.kit.db import Database, Session
 from tests.support import open_folder
 
 os.environ |= {
+    "GRPC_ENABLE_FORK_SUPPORT": "false",  # with it, starting others from a process that serves gRPC may crash
     "APP_ENV": "test",
     "JWT_SECRET": "only for the tests: thirty-two bytes and more",
     "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
