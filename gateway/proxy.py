@@ -1,25 +1,27 @@
 """One endpoint for every row of the route table: JSON -> proto -> RPC -> JSON."""
 
+import hashlib
+import re
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from gateway import auth, bodies, requests, wire
 from gateway.auth import Revocations
-from gateway.exchange import Headers, Receive, Reply, Scope
+from gateway.exchange import JSON, Headers, Receive, Reply, Scope
 from gateway.routes import Route
 from services.kit import context
 from services.kit.errors import Invalid
-from services.kit.peers import Peer
+from services.kit.peers import Keyed, Peer
 from services.kit.tokens import People
 
-Call = Callable[..., Awaitable[Any]]
-
 MOST_PARAMETERS = 100
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Proxy:
@@ -27,7 +29,7 @@ class Proxy:
         self.peers = peers
         self.people = people
         self.revocations = revocations
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Keyed] = {}
 
     async def answer(
         self, route: Route, values: dict[str, str], scope: Scope, headers: Headers, receive: Receive
@@ -44,22 +46,33 @@ class Proxy:
             body = await bodies.read_json(headers, receive, route.body_limit, route.timeout)
         query = read_query(scope["query_string"])
         request = requests.read(route.rpc.input_type, values, query, body)
+        key = read_key(request, headers) if route.keyed else None
         _sign(request, scope, headers)
-        reply = await self._call(route)(request, timeout=route.timeout)
+        reply, replayed = await self._call(route)(request, route.timeout, key)
         status = getattr(reply, "http_status", 0) or route.status
-        return Reply(status, wire.dumps(reply))
+        return Reply(status, wire.dumps(reply), [JSON, REPLAYED] if replayed else [JSON])
 
-    def _call(self, route: Route) -> Call:
+    def _call(self, route: Route) -> Keyed:
         """The stub method of a route's RPC, made once."""
         known = self._calls.get(route.rpc.full_name)
         if known is None:
             service = route.rpc.containing_service
-            known = self._calls[route.rpc.full_name] = self.peers[service.name.lower()].unary_unary(
+            known = self._calls[route.rpc.full_name] = self.peers[service.name.lower()].keyed(
                 f"/{service.full_name}/{route.rpc.name}",
                 GetMessageClass(route.rpc.input_type).SerializeToString,
                 GetMessageClass(route.rpc.output_type).FromString,
             )
         return known
+
+
+def read_key(request: Message, headers: Headers) -> tuple[str, str] | None:
+    """The client's Idempotency-Key, and what tells this request from another one with the same key."""
+    key = headers.get(b"idempotency-key", b"").decode("latin-1")
+    if not key:
+        return None
+    if not KEY.fullmatch(key):
+        raise Invalid("Idempotency-Key takes 1 to 255 visible ASCII characters.")
+    return key, hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
 
 
 def read_query(raw: bytes) -> dict[str, list[str]]:

@@ -25,6 +25,7 @@ class Route:
     status: int = 200
     timeout: float = 15.0
     body_limit: int = 10 * MEGABYTE
+    keyed: bool = False  # honours Idempotency-Key
 
 
 def get(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
@@ -32,7 +33,9 @@ def get(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any)
 
 
 def post(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
-    return Route("POST", path, rpc, roles, **options)
+    """Idempotency-Key is honoured wherever somebody known posts, and where something is made."""
+    keyed = bool(roles) or options.get("status") == 201
+    return Route("POST", path, rpc, roles, **{"keyed": keyed, **options})
 
 
 def put(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
@@ -109,7 +112,7 @@ ROUTES = [
     get("/api/admin/users/{userId}/sessions", identity.ListUserSessions, ADMINS),
     post("/api/team/invite", identity.Invite, SUPERVISORS),
     get("/api/team/invites", identity.ListInvites, SUPERVISORS),
-    post("/api/team/accept-invite/{token}", identity.AcceptInvite, PUBLIC),
+    post("/api/team/accept-invite/{token}", identity.AcceptInvite, PUBLIC, keyed=True),
     delete("/api/team/invites/{id}", identity.RevokeInvite, SUPERVISORS),
     post("/api/setup/config", identity.SaveConfig, ADMINS),
     get("/api/setup/config", identity.GetConfig, ANYONE),

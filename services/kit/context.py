@@ -17,6 +17,7 @@ class Context:
     traceparent: str = field(default_factory=new_trace)
     deadline: float | None = None
     token: str | None = None
+    idempotency: tuple[str, str] | None = None  # key and fingerprint; they end at the service that is asked
 
     def remaining(self) -> float | None:
         """Seconds left, or None where nobody set a deadline."""

@@ -1,7 +1,7 @@
 """Channels to the other services: identity, the person's token, the trace and the deadline travel along."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -13,11 +13,14 @@ from services.kit.errors import DeadlineExceeded, Unavailable, from_status
 from services.kit.tokens import Callers
 
 Stub = TypeVar("Stub")
+Metadata = tuple[tuple[str, str], ...]
+Keyed = Callable[[Any, float, tuple[str, str] | None], Awaitable[tuple[Any, bool]]]
 
 DEFAULT_TIMEOUT = 10.0
 PATIENCE = 3.0
 LARGEST = 80 * 1024 * 1024
 KEYS = "/convo.identity.v1.Identity/GetKeys"
+KEY, FINGERPRINT, REPLAYED = "idempotency-key", "idempotency-fingerprint", "idempotent-replayed"
 OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.enable_retries", 0),  # a call is repeated by whoever knows that it may be, never by the wire
@@ -46,15 +49,34 @@ class Peer:
         call = self._channel.unary_unary(method, request_serializer, response_deserializer)
 
         async def send(request: Any, timeout: float | None = None) -> Any:
-            await self._connected()
-            left = _timeout(timeout)
-            try:
-                with telemetry.span(f"call {method}"):
-                    return await call(request, timeout=left, metadata=self._metadata(), wait_for_ready=True)
-            except grpc.aio.AioRpcError as error:
-                raise _refusal(error) from None
+            return (await self._ask(call, method, request, timeout, ()))[0]
 
         return send
+
+    def keyed(self, method: str, request_serializer: Any, response_deserializer: Any) -> Keyed:
+        """As `unary_unary`, with a key and a fingerprint; it also says whether the answer is a repetition."""
+        call = self._channel.unary_unary(method, request_serializer, response_deserializer)
+
+        async def send(request: Any, timeout: float, key: tuple[str, str] | None) -> tuple[Any, bool]:
+            more = tuple(zip((KEY, FINGERPRINT), key, strict=True)) if key else ()
+            reply, trailing = await self._ask(call, method, request, timeout, more)
+            return reply, any(name == REPLAYED for name, _ in trailing)
+
+        return send
+
+    async def _ask(
+        self, call: Any, method: str, request: Any, timeout: float | None, more: Metadata
+    ) -> tuple[Any, Metadata]:
+        """The answer, and for what was asked with more metadata what came behind the answer."""
+        await self._connected()
+        left = _timeout(timeout)
+        try:
+            with telemetry.span(f"call {method}"):
+                metadata = (*self._metadata(), *more)
+                asked = call(request, timeout=left, metadata=metadata, wait_for_ready=True)
+                return await asked, (await asked.trailing_metadata() if more else ())
+        except grpc.aio.AioRpcError as error:
+            raise _refusal(error) from None
 
     def unary_stream(
         self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
@@ -88,7 +110,7 @@ class Peer:
     async def close(self) -> None:
         await self._channel.close(grace=2)
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
+    def _metadata(self) -> Metadata:
         current = context.current()
         ours = (
             ("x-caller", self._callers.token(self.name)),

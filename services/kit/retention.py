@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from services.kit import idempotency
 from services.kit.clock import now
 from services.kit.db import Database
 
@@ -9,6 +10,7 @@ KEPT = {
     "outbox": ("id", "published_at", timedelta(days=14)),  # a lost stream is refilled from it
     "inbox": ("ctid", "received_at", timedelta(days=30)),  # longer than an event can come back
     "dead_letters": ("id", "replayed_at", timedelta(days=30)),
+    "idempotency_keys": ("ctid", "created_at", idempotency.KEPT),
 }
 BATCH = 5_000
 

@@ -12,11 +12,13 @@ import psycopg_pool
 from google.protobuf.message import Message
 
 from services.kit import actor as actors
-from services.kit import context, telemetry
+from services.kit import context, idempotency, telemetry
 from services.kit.actor import Actor
 from services.kit.db import Database, Session
 from services.kit.errors import DeadlineExceeded, Invalid, Refusal, Unavailable, to_metadata
+from services.kit.idempotency import Replayed
 from services.kit.log import log
+from services.kit.peers import FINGERPRINT, KEY, REPLAYED
 from services.kit.tokens import Callers, People, UnknownCaller, actor
 
 Request = TypeVar("Request", bound=Message, contravariant=True)
@@ -64,9 +66,9 @@ def command(
 ) -> Method[Request, Response]:
     """Writes, in one transaction."""
 
-    async def work(door: Door, actor: Actor, request: Request) -> Response:
+    async def work(door: Door, actor: Actor, request: Any) -> Response:
         async with door.db.begin() as session:
-            return await fn(session, actor, request)
+            return cast(Response, await idempotency.in_transaction(session, actor, request, fn))
 
     return _method(fn, work, callers)
 
@@ -76,8 +78,8 @@ def workflow(
 ) -> Method[Request, Response]:
     """Talks to the outside; opens short transactions of its own."""
 
-    async def work(door: Door, actor: Actor, request: Request) -> Response:
-        return await fn(door.db, actor, request)
+    async def work(door: Door, actor: Actor, request: Any) -> Response:
+        return cast(Response, await idempotency.in_steps(door.db, actor, request, fn))
 
     return _method(fn, work, callers)
 
@@ -103,7 +105,11 @@ def _method(
 ) -> Method[Any, Response]:
     async def method(self: Door, request: Any, call: Any) -> Response:
         async with _answering(self, call, callers, fn.__name__) as actor:
-            return await work(self, actor, request)
+            try:
+                return await work(self, actor, request)
+            except Replayed as replayed:
+                call.set_trailing_metadata(((REPLAYED, "true"),))
+                return cast(Response, replayed.reply)
         raise AssertionError("abort raises")
 
     method.__name__ = fn.__name__
@@ -176,6 +182,7 @@ def _enter(call: Any, metadata: dict[str, str]) -> None:
             traceparent=metadata.get("traceparent") or context.new_trace(),
             deadline=time.monotonic() + (DEFAULT_DEADLINE if unbounded else left),
             token=metadata.get("authorization"),
+            idempotency=(metadata[KEY], metadata.get(FINGERPRINT, "")) if KEY in metadata else None,
         )
     )
 

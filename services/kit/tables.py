@@ -1,4 +1,4 @@
-"""What every service's tables share: naming, column types, and the four tables of the kit."""
+"""What every service's tables share: naming, column types, and the five tables of the kit."""
 
 from typing import Annotated, Any
 
@@ -46,7 +46,7 @@ def new_id() -> str:
 
 
 def metadata(schema: str) -> MetaData:
-    """The collection of one service's tables, with the kit's own four in it.
+    """The collection of one service's tables, with the kit's own five in it.
 
     JSON columns hold text inside the process: what the client sent is what the client gets.
     """
@@ -95,5 +95,17 @@ def metadata(schema: str) -> MetaData:
         Column("holder", Text, nullable=False),
         Column("expires_at", MOMENT, nullable=False),
         Column("ran_at", MOMENT),
+    )
+    Table(
+        "idempotency_keys",
+        tables,
+        Column("actor", Text, primary_key=True),
+        Column("method", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("fingerprint", Text, nullable=False),
+        Column("reply", Text),
+        Column("claimed_until", MOMENT, nullable=False),
+        Column("created_at", MOMENT, nullable=False),
+        Index("idempotency_keys_created_at_idx", "created_at"),
     )
     return tables

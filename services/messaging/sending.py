@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
+from services.kit import context
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session
@@ -106,8 +107,7 @@ async def send(db: Database, actor: Actor, request: pb.SendMessageRequest) -> pb
         content = (
             request.content if request.skip_agent_prefix else await _signed(session, actor, request.content)
         )
-        key = f"{actor.id}:{request.client_message_id}" if request.client_message_id else None
-        draft = Draft(content, "human", key=key, sent_by=actor.id)
+        draft = Draft(content, "human", key=_key(actor, request), sent_by=actor.id)
         message, _ = await queue(session, target, draft)
     failure = await dispatch(db, message)
     async with db.read() as session:
@@ -161,6 +161,13 @@ async def _refused(session: Session, target: Row, request: pb.DeliverRequest) ->
     if turn.answered:
         return "already_answered"
     return None if turn.last_customer == request.answers_message_id else "superseded"
+
+
+def _key(actor: Actor, request: pb.SendMessageRequest) -> str | None:
+    """What the client calls this message, or else its Idempotency-Key: not even a crash sends it twice."""
+    idempotency_key, _ = context.current().idempotency or (None, None)
+    name = request.client_message_id or idempotency_key
+    return f"{actor.id}:{name}" if name else None
 
 
 async def _signed(session: Session, actor: Actor, content: str) -> str:

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 import pytest
 
 from deploy.local.infrastructure import Addresses
-from protos import identity_pb2 as pb
-from protos.identity_pb2_grpc import IdentityStub
-from services.kit import context
-from services.kit.peers import connect
 from tests.gateway import house as houses
 from tests.gateway.house import Front, House
 
@@ -37,19 +33,9 @@ async def front(house: House) -> AsyncIterator[Front]:
 
 @pytest.fixture(scope="session")
 async def staff(house: House, front: Front) -> Staff:
-    admin = await front.join()
-    assert admin["user"]["role"] == "admin"
-    tokens = {"admin": str(admin["accessToken"]), "agent": str((await front.join())["accessToken"])}
-    boss = await front.join()
-    await change_role(house, tokens["admin"], boss["user"]["id"], "supervisor")
+    agent, boss = await front.join(), await front.join()
+    path = f"/api/admin/change-role/{boss['user']['id']}"
+    await front.call("POST", path, {"role": "supervisor"}, token=house.admin)
     login = {"email": boss["user"]["email"], "password": houses.PASSWORD}
     answer = await front.call("POST", "/api/auth/login", login)
-    return Staff(**tokens, supervisor=str(answer.json()["accessToken"]))
-
-
-async def change_role(house: House, token: str, user: str, role: str) -> None:
-    peer = house.peer("identity")
-    context.enter(context.Context(token=token))
-    await connect(IdentityStub, peer).ChangeRole(pb.ChangeRoleRequest(user_id=user, role=role))
-    context.enter(context.Context())
-    await peer.close()
+    return Staff(house.admin, str(answer.json()["accessToken"]), str(agent["accessToken"]))

@@ -20,10 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from deploy.local import infrastructure, ports, process
 from deploy.local.infrastructure import Addresses
 from deploy.local.process import Running
+from protos import identity_pb2 as pb
+from protos.identity_pb2_grpc import IdentityStub
 from services.kit import migrate
 from services.kit import service as bootstrap
 from services.kit.db import Database
-from services.kit.peers import Peer
+from services.kit.peers import Peer, connect
 from services.kit.service import Service
 from services.kit.settings import Settings
 from services.kit.tables import new_id
@@ -36,7 +38,7 @@ PASSWORD = "uma senha longa"
 
 @dataclass
 class House:
-    """`private` and `public` are the keys by which the services know each other."""
+    """`private` and `public` are the keys by which the services know each other; `admin` is a token."""
 
     addresses: Addresses
     folder: Path
@@ -46,6 +48,7 @@ class House:
     public: dict[str, str] = field(default_factory=dict)
     databases: dict[str, Database] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
+    admin: str = ""
 
     def environment(self, caller: str) -> dict[str, str]:
         """What a process of this name is told."""
@@ -125,7 +128,19 @@ async def built(addresses: Addresses, folder: Path) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         for name in filter(is_there, SERVICES):
             await stack.enter_async_context(_serving(house, name))
+        house.admin = await _first_person(house)
         yield house
+
+
+async def _first_person(house: House) -> str:
+    """The administrator's token."""
+    peer = house.peer("identity")
+    person = pb.RegisterRequest(
+        email="ana@empresa.com.br", password=PASSWORD, full_name="Ana", client_address="127.0.0.1"
+    )
+    joined = await connect(IdentityStub, peer).Register(person)
+    await peer.close()
+    return joined.access_token
 
 
 @asynccontextmanager
