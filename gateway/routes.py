@@ -81,5 +81,9 @@ ROUTES = [
     put("/api/ai/config", intelligence.UpdateConfig, SUPERVISORS),
     get("/api/ai/status", intelligence.GetStatus, ANYONE),
     get("/api/knowledge", knowledge.ListEntries, ANYONE),
-    post("/api/knowledge/manage", knowledge.ManageEntry, SUPERVISORS, status=201),
+    post("/api/knowledge/manage", knowledge.ManageEntry, SUPERVISORS, status=201, timeout=60.0),
+    put("/api/knowledge/manage/{id}", knowledge.UpdateEntry, SUPERVISORS),
+    delete("/api/knowledge/manage/{id}", knowledge.DeleteEntry, SUPERVISORS),
+    post("/api/knowledge/optimize", knowledge.OptimizeKnowledge, ADMINS, timeout=30.0),
+    post("/api/knowledge/{id}/use", knowledge.UseEntry, ANYONE),
 ]
