@@ -18,7 +18,7 @@ from services.knowledge.embeddings import Vector
 
 DATA = Path(__file__).parent / "data"
 STORED = DATA / "gate.npz"
-ACCEPTED = 0.5
+ACCEPTED = 0.6
 
 
 @dataclass(frozen=True)

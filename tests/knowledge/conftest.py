@@ -9,5 +9,6 @@ from services.kit.db import Database
 async def nothing_known(db: Database) -> None:
     async with db.begin() as session:
         await session.run(
-            "truncate knowledge_base, knowledge_usage_events, knowledge_gaps, knowledge_optimization_log, outbox"
+            "truncate knowledge_base, knowledge_usage_events, knowledge_gaps,"
+            " knowledge_optimization_log, outbox"
         )
