@@ -20,7 +20,6 @@ os.environ |= {
     "SERVICE_KEYS": "{}",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "GRPC_PORT": "0",
-    "GRPC_ENABLE_FORK_SUPPORT": "0",  # tests of the local stack fork beside the channels of other tests
 }
 
 

@@ -2,8 +2,10 @@
 
 from protos.knowledge_pb2_grpc import add_KnowledgeServicer_to_server
 from services.kit import service
-from services.kit.settings import ServiceSettings
+from services.knowledge import peers
+from services.knowledge.jobs import JOBS
 from services.knowledge.rpc import Knowledge
+from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.subscriptions import SUBSCRIPTIONS
 
 
@@ -11,10 +13,12 @@ def main() -> None:
     service.run(
         service.Service(
             name="knowledge",
-            settings=ServiceSettings,
+            settings=KnowledgeSettings,
             door=Knowledge,
             register=add_KnowledgeServicer_to_server,
             subscriptions=SUBSCRIPTIONS,
+            jobs=JOBS,
+            start=peers.start,
         )
     )
 

@@ -7,10 +7,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protos import knowledge_pb2 as pb
 from services.kit.actor import Actor
-from services.kit.db import Row, Session
+from services.kit.db import Database, Row, Session
 from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.outbox import emit
-from services.knowledge import words
+from services.knowledge import imports, vectors, words
 from services.knowledge.entries import SHOWN, entry
 from services.knowledge.models import Entry
 
@@ -29,7 +29,9 @@ class MissingFields(Invalid):
     code = "validation_error"
 
 
-FIELDS = ("category", "question", "answer", "priority", "sector_id", "source", "is_verified")
+FIELDS = ("category", "question", "answer", "priority", "sector_id", "source", "is_verified", "is_active")
+NEEDED = {"category", "question", "answer", "source", "is_active"}
+DEFAULTS = {"priority": 0, "is_verified": False}
 LOCKED = select(*SHOWN).where(Entry.id == bindparam("id")).with_for_update()
 SAME_QUESTION = """
     select id from knowledge_base
@@ -38,77 +40,98 @@ SAME_QUESTION = """
 """
 
 
-async def manage(session: Session, actor: Actor, request: pb.ManageEntryRequest) -> pb.ManageEntryResponse:
-    """Create an entry, or edit the one whose id is given."""
+async def manage(db: Database, actor: Actor, request: pb.ManageEntryRequest) -> pb.ManageEntryResponse:
+    """Create an entry, edit the one whose id is given, or import many."""
+    if request.entries:
+        return await imports.take_in(db, actor, request)
     if request.HasField("id"):
-        return pb.ManageEntryResponse(
-            success=True, entry=await edit(session, actor, request), http_status=200
-        )
-    return pb.ManageEntryResponse(success=True, entry=await create(session, actor, request), http_status=201)
+        return await change(db, actor, _as_update(request))
+    async with db.begin() as session:
+        created = await create(session, actor, request)
+    await vectors.fill(db)
+    return pb.ManageEntryResponse(success=True, entry=created, http_status=201)
+
+
+async def change(db: Database, actor: Actor, request: pb.UpdateEntryRequest) -> pb.ManageEntryResponse:
+    async with db.begin() as session:
+        changed = await edit(session, actor, request)
+    await vectors.fill(db)
+    return pb.ManageEntryResponse(success=True, entry=changed, http_status=200)
 
 
 async def create(session: Session, actor: Actor, request: pb.ManageEntryRequest) -> pb.Entry:
     if not (request.category and request.question and request.answer):
         raise MissingFields
-    values = _given(request)
-    values |= _derived(values["question"], values["answer"], request.keywords)
-    values |= {
-        "created_by": actor.id or None,
-        "verified_by": actor.id or None if request.is_verified else None,
-    }
+    values = {name: getattr(request, name) for name in FIELDS[:-1] if request.HasField(name)}
+    values |= words.columns(values["question"], values["answer"], request.keywords)
+    values["created_by"] = actor.id or None
+    if request.is_verified:
+        values["verified_by"] = actor.id or None
     new = insert(Entry).values(**values).on_conflict_do_nothing().returning(*SHOWN)
     row = await session.first(new)
     if row is None:
-        raise DuplicateEntry(details={"id": await session.scalar(SAME_QUESTION, **_place(values), id=None)})
+        raise DuplicateEntry(details={"id": await _same(session, values, None)})
     await emit(session, pb.EntryCreated(entry_id=row.id, category=row.category))
     return entry(row)
 
 
-async def edit(session: Session, actor: Actor, request: pb.ManageEntryRequest) -> pb.Entry:
+async def edit(session: Session, actor: Actor, request: pb.UpdateEntryRequest) -> pb.Entry:
     before = await session.first(LOCKED, id=request.id)
     if before is None:
         raise EntryNotFound
     values = _given(request)
-    question, answer = values.get("question", before.question), values.get("answer", before.answer)
-    values |= _derived(question, answer, request.keywords or _kept(before, question, answer))
-    values |= _standing(
-        actor, request, before, changed=(question, answer) != (before.question, before.answer)
-    )
-    await _refuse_duplicate(session, before, values)
+    texts = values.get("question", before.question), values.get("answer", before.answer)
+    is_new_text = texts != (before.question, before.answer)
+    keywords = [*request.keywords] or ([] if is_new_text else before.keywords)
+    values |= words.columns(*texts, keywords) | _standing(actor, request, before, is_new_text=is_new_text)
+    if values.get("is_active", before.is_active):
+        place = {"category": before.category, "sector_id": before.sector_id} | values
+        if same := await _same(session, place, request.id):
+            raise DuplicateEntry(details={"id": same})
     row = await session.first(update(Entry).where(Entry.id == request.id).values(**values).returning(*SHOWN))
     assert row is not None
     await emit(session, pb.EntryUpdated(entry_id=request.id, category=row.category))
     return entry(row)
 
 
-async def _refuse_duplicate(session: Session, before: Row, values: dict[str, Any]) -> None:
-    place = _place({"category": before.category, "sector_id": before.sector_id} | values)
-    if same := await session.scalar(SAME_QUESTION, **place, id=before.id):
-        raise DuplicateEntry(details={"id": same})
+async def remove(session: Session, actor: Actor, request: pb.DeleteEntryRequest) -> pb.DoneResponse:
+    """Out of use; what is out of use already stays so."""
+    before = await session.first(LOCKED, id=request.id)
+    if before is None:
+        raise EntryNotFound
+    if before.is_active:
+        await session.run(update(Entry).where(Entry.id == request.id).values(is_active=False))
+        await emit(session, pb.EntryDeleted(entry_id=request.id))
+    return pb.DoneResponse(success=True)
 
 
-def _given(request: pb.ManageEntryRequest) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in FIELDS if request.HasField(name)}
+def _as_update(request: pb.ManageEntryRequest) -> pb.UpdateEntryRequest:
+    changes = pb.UpdateEntryRequest(id=request.id, keywords=request.keywords)
+    for field, value in request.ListFields():
+        if field.name in FIELDS:
+            setattr(changes, field.name, value)
+            changes.update_mask.paths.append(field.name)
+    return changes
 
 
-def _derived(question: str, answer: str, given: Any) -> dict[str, Any]:
-    keywords = words.tidy(given) or words.keywords(question, answer)
-    return {
-        "keywords": keywords,
-        "question_norm": words.fold(question),
-        "answer_norm": words.fold(answer),
-        "keywords_norm": words.fold(" ".join(keywords)),
-    }
+def _given(request: pb.UpdateEntryRequest) -> dict[str, Any]:
+    """What the body holds; null empties what may be empty."""
+    values: dict[str, Any] = {}
+    for name in request.update_mask.paths:
+        if name in FIELDS and request.HasField(name):
+            values[name] = getattr(request, name)
+        elif name in FIELDS and name not in NEEDED:
+            values[name] = DEFAULTS.get(name)
+    return values
 
 
-def _kept(before: Row, question: str, answer: str) -> list[str]:
-    """Keywords stay while the text does; a new text gets new ones."""
-    return before.keywords if (question, answer) == (before.question, before.answer) else []
-
-
-def _standing(actor: Actor, request: pb.ManageEntryRequest, before: Row, *, changed: bool) -> dict[str, Any]:
-    """A changed text is a new version, and nobody has verified it yet."""
-    standing: dict[str, Any] = {"version": before.version + 1, "is_verified": False} if changed else {}
+def _standing(
+    actor: Actor, request: pb.UpdateEntryRequest, before: Row, *, is_new_text: bool
+) -> dict[str, Any]:
+    """A new text is a new version, without vector yet, and nobody has verified it."""
+    standing: dict[str, Any] = {}
+    if is_new_text:
+        standing = {"version": before.version + 1, "is_verified": False, "embedding": None}
     if request.HasField("is_verified"):
         standing["is_verified"] = request.is_verified
         if request.is_verified:
@@ -116,9 +139,13 @@ def _standing(actor: Actor, request: pb.ManageEntryRequest, before: Row, *, chan
     return standing
 
 
-def _place(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "category": values["category"],
-        "question_norm": values["question_norm"],
-        "sector_id": values.get("sector_id"),
-    }
+async def _same(session: Session, place: dict[str, Any], id: str | None) -> str | None:
+    """The active entry that asks this already."""
+    found: str | None = await session.scalar(
+        SAME_QUESTION,
+        category=place["category"],
+        question_norm=place["question_norm"],
+        sector_id=place.get("sector_id"),
+        id=id,
+    )
+    return found

@@ -24,12 +24,13 @@ async def list_entries(
 ) -> pb.ListEntriesResponse:
     """Highest priority first, then the most used; with `search`, the most relevant first."""
     page = pages.read(request)
-    where = _filters(request)
-    order = _order(request)
+    where = _filters(request, actor)
+    order, down = _order(request)
     keys = [column.label(f"key_{number}") for number, column in enumerate(order)]
-    listing = select(*SHOWN, *keys).where(*where).order_by(*(column.desc() for column in order))
+    listing = select(*SHOWN, *keys).where(*where)
+    listing = listing.order_by(*(column.desc() if down else column.asc() for column in order))
     if page.after:
-        listing = listing.where(tuple_(*order) < page.after)
+        listing = listing.where(tuple_(*order) < page.after if down else tuple_(*order) > page.after)
     rows = await session.all(listing.limit(page.fetch).offset(page.offset))
     total = await session.scalar(select(func.count(Entry.id)).where(*where)) if page.wants_total else None
     shown, pagination = pages.cut(page, rows, lambda row: tuple(row[-len(keys) :]), total)
@@ -49,10 +50,16 @@ def any_of(terms: list[str]) -> ColumnElement[Any]:
     return func.to_tsquery("portuguese", " | ".join(terms))
 
 
-def _filters(request: pb.ListEntriesRequest) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [Entry.is_active.is_(True)]
+def _filters(request: pb.ListEntriesRequest, actor: Actor) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = []
+    if not (request.include_inactive and actor.leads):
+        where.append(Entry.is_active.is_(True))
     if request.HasField("category"):
         where.append(Entry.category == request.category)
+    if request.HasField("sector_id"):
+        where.append(or_(Entry.sector_id.is_(None), Entry.sector_id == request.sector_id))
+    if request.HasField("is_verified"):
+        where.append(Entry.is_verified == request.is_verified)
     if request.search:
         where.append(_matches(words.fold(request.search), words.terms(request.search)))
     return where
@@ -67,8 +74,17 @@ def _matches(folded: str, terms: list[str]) -> ColumnElement[bool]:
     )
 
 
-def _order(request: pb.ListEntriesRequest) -> list[Any]:
-    if request.search:
+def _order(request: pb.ListEntriesRequest) -> tuple[list[Any], bool]:
+    """The columns that the order rests on, and whether it goes down."""
+    asked = request.sort or ("relevance" if request.search else "priority")
+    columns: dict[str, list[Any]] = {
+        "priority": [Entry.priority, Entry.use_count],
+        "useCount": [Entry.use_count],
+        "updatedAt": [Entry.updated_at],
+    }
+    if asked == "relevance" and request.search:
         rank = func.ts_rank_cd(Entry.search_vector, any_of(words.terms(request.search)), 32)
-        return [cast(rank * 1_000_000, Integer), Entry.priority, Entry.id]
-    return [Entry.priority, Entry.use_count, Entry.id]
+        return [cast(rank * 1_000_000, Integer), Entry.priority, Entry.id], True
+    name = asked.removeprefix("-")
+    down = asked.startswith("-") or not request.sort or asked == "relevance"
+    return [*columns.get(name, columns["priority"]), Entry.id], down

@@ -1,11 +1,15 @@
 """Every RPC of the knowledge service, and the function that answers it."""
 
 from protos.knowledge_pb2_grpc import KnowledgeServicer
-from services.kit.rpc import Door, command, query
-from services.knowledge import edits, entries, search
+from services.kit.rpc import Door, command, query, workflow
+from services.knowledge import edits, entries, optimization, search, uses
 
 
 class Knowledge(Door, KnowledgeServicer):
     ListEntries = query(entries.list_entries)
-    ManageEntry = command(edits.manage)
-    Search = query(search.search, callers=("intelligence",))
+    ManageEntry = workflow(edits.manage, callers=("gateway", "intelligence"))
+    UpdateEntry = workflow(edits.change)
+    DeleteEntry = command(edits.remove)
+    OptimizeKnowledge = workflow(optimization.optimize)
+    UseEntry = command(uses.count)
+    Search = workflow(search.search, callers=("intelligence",))

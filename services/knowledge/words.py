@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 KEPT_KEYWORDS = 15
 
@@ -52,3 +53,14 @@ def keywords(*texts: str) -> list[str]:
 def tidy(words: Iterable[str]) -> list[str]:
     """Given keywords as they are stored: lower case, each once."""
     return [*dict.fromkeys(word.strip().lower() for word in words if word.strip())]
+
+
+def columns(question: str, answer: str, given: Iterable[str]) -> dict[str, Any]:
+    """The columns of an entry that follow from its text."""
+    chosen = tidy(given) or keywords(question, answer)
+    return {
+        "keywords": chosen,
+        "question_norm": fold(question),
+        "answer_norm": fold(answer),
+        "keywords_norm": fold(" ".join(chosen)),
+    }

@@ -27,8 +27,7 @@ async def knows(databases: dict[str, Database], chat: Chat, question: str, answe
     request = knowledge_pb2.ManageEntryRequest(
         category="faq", question=question, answer=answer, sector_id=chat.sector_id, **more
     )
-    async with databases["knowledge"].begin() as session:
-        return (await edits.manage(session, SUPERVISOR, request)).entry.id
+    return (await edits.manage(databases["knowledge"], SUPERVISOR, request)).entry.id
 
 
 async def announced(db: Database, about: str) -> list[str]:
