@@ -14,6 +14,8 @@ setup: .venv/ready protos ## Make the environment: .venv from the lock, code fro
 	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@.venv/bin/uv pip sync --system-certs --python $(PY) --require-hashes requirements.lock
+	@printf '#!/bin/sh\nPYTHONPATH=%s exec %s/$(PY) -m deploy.convo "$$@"\n' "$(CURDIR)" "$(CURDIR)" > .venv/bin/convo
+	@chmod +x .venv/bin/convo
 	@touch $@
 
 protos: protos/.ready ## Compile the protos, if they changed

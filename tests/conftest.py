@@ -13,7 +13,6 @@ from services.kit.db import Database, Session
 from tests.support import open_folder
 
 os.environ |= {
-    "GRPC_ENABLE_FORK_SUPPORT": "0",  # its handlers crash children of a process that serves
     "APP_ENV": "test",
     "JWT_SECRET": "only for the tests: thirty-two bytes and more",
     "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),

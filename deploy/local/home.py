@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from deploy.local.credentials import write_private
+
 LAST_RUN_MAY_TAKE = 15.0  # seconds for the parts of a killed run to end
 
 
@@ -68,6 +70,11 @@ def holders(path: Path) -> list[psutil.Process]:
         if held:
             found.append(process)
     return found
+
+
+def note(folder: Path, environment: dict[str, str]) -> None:
+    """Where everything is in this run, for the commands of `convo`."""
+    write_private(folder / "running.json", json.dumps(environment))
 
 
 def log(folder: Path, name: str) -> Path:

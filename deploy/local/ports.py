@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+from pathlib import Path
 
 import psutil
 
@@ -25,6 +26,15 @@ def free(count: int) -> list[int]:
     """Free ports, none twice. Random, so that stacks that start at the same time do not choose the same."""
     candidates = (port for port in random.sample(CHOICE, len(CHOICE)) if is_free(port))
     return [next(candidates) for _ in range(count)]
+
+
+def kept(file: Path) -> int:
+    """The port of the last time, if it is free; its number is in the data."""
+    if file.exists() and is_free(port := int(file.read_text())):
+        return port
+    [port] = free(1)
+    file.write_text(str(port))
+    return port
 
 
 def holder(port: int) -> str | None:

@@ -10,6 +10,8 @@ from deploy.local.forks import Zygote
 from deploy.local.process import Part
 from deploy.local.settings import Member, Settings
 
+SIMULATOR = "deploy.local.simulator"
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -25,6 +27,7 @@ class Stack:
     edge: Part
     admin_url: str
     shared: dict[str, str]
+    simulator_port: int
     notes: list[str]
 
     @property
@@ -35,6 +38,7 @@ class Stack:
             "zygote",
             "migrations",
             *(m.name for m in self.members),
+            "simulator",
             "envoy",
         ]
 
@@ -46,10 +50,14 @@ async def plan(settings: Settings, lock: int) -> Stack:
     )
     parts, admin_url, addresses, notes = await embedded(settings, secrets, lock)
     zygote = Zygote()
-    modules = [*dict.fromkeys(member.module for member in members), "deploy.local.migration"]
+    modules = [*dict.fromkeys(member.module for member in members), "deploy.local.migration", SIMULATOR]
     gateways = [member.port for member in members if member.service == "gateway"]
     [admin_port] = ports.free(1)
+    simulator_port = ports.kept(settings.home / "simulator.port")
     log = home.log(settings.home, "envoy")
+    addresses["SIMULATOR_URL"] = f"http://127.0.0.1:{simulator_port}"
+    shared = configuration.shared({**mail(settings), **settings.given, **addresses}, secrets, members)
+    home.note(settings.home, {**shared, "DATABASE_URL": admin_url})
     return Stack(
         settings=settings,
         secrets=secrets,
@@ -60,7 +68,8 @@ async def plan(settings: Settings, lock: int) -> Stack:
         forge=forks.parent(zygote, modules, home.log(settings.home, "zygote"), inherit=[lock]),
         edge=infrastructure.envoy(settings.home, settings.port, admin_port, gateways, log, inherit=[lock]),
         admin_url=admin_url,
-        shared=configuration.shared({**mail(settings), **settings.given, **addresses}, secrets, members),
+        shared=shared,
+        simulator_port=simulator_port,
         notes=notes,
     )
 
@@ -108,6 +117,13 @@ def migration(stack: Stack) -> Part:
     environment = {**stack.shared, "DATABASE_URL": stack.admin_url}
     log = home.log(stack.settings.home, "migrations")
     return forks.child(stack.zygote, "migrations", "deploy.local.migration", environment, None, log)
+
+
+def simulator(stack: Stack) -> Part:
+    """A WhatsApp to try things with, behind an Evolution of our own."""
+    log = home.log(stack.settings.home, "simulator")
+    port = stack.simulator_port
+    return forks.child(stack.zygote, "simulator", SIMULATOR, {"SIMULATOR_PORT": str(port)}, port, log)
 
 
 def process(stack: Stack, member: Member, urls: dict[str, str]) -> Part:

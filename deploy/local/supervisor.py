@@ -54,6 +54,7 @@ async def run(stack: Stack, report: Report, up: asyncio.Event) -> None:
         await all_up([forge, *below])
         urls = await migrate(stack, report)
         ours += [keep(stacks.process(stack, member, urls), report_ours) for member in stack.members]
+        ours.append(keep(stacks.simulator(stack), report_ours))
         everything = [forge, edge, *below, *ours]
         await all_up(everything)
         await reach_gateway(stack.edge)

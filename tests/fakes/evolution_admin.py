@@ -52,9 +52,10 @@ async def introduce(request: Request) -> Response:
 
 
 async def act(request: Request) -> Response:
-    """React to, edit, revoke or read a message: `{"target": id, ...}`."""
+    """React to, edit, revoke or read a message: `{"target": id, ...}`; or the business answers by phone."""
     simulator, phone, body = simulator_of(request), request.path_params["phone"], await body_of(request)
     acts: dict[str, Callable[..., object]] = {
+        "answers": simulator.answer_by_phone,
         "reactions": simulator.react,
         "edits": simulator.edit,
         "revocations": simulator.revoke,

@@ -158,16 +158,24 @@ class Simulator:
 
     # What happens at the business's side without the API
 
-    def answer_by_phone(self, phone: str, text: str, *, instance: str | None = None) -> str:
+    def answer_by_phone(
+        self,
+        phone: str,
+        text: str,
+        *,
+        instance: str | None = None,
+        at: float | None = None,
+        external_id: str | None = None,
+    ) -> str:
         place, customer = self._place(instance), self._customer(phone)
         record = payloads.record(
-            {**self._key(customer), "fromMe": True, "id": payloads.customer_message_id()},
+            {**self._key(customer), "fromMe": True, "id": external_id or payloads.customer_message_id()},
             payloads.text(text),
             instance_id=place.id,
             push_name="Loja Teste",
             status="SERVER_ACK",
             source="android",
-            at=time.time(),
+            at=time.time() if at is None else at,
         )
         place.stored[record["key"]["id"]] = Stored(record, payloads.row_id())
         self._deliver(place, record, "text", text)

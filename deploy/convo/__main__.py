@@ -1,0 +1,224 @@
+"""`convo`: what people who run or develop the system do with it. `convo --help` lists it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx2
+import psycopg
+import typer
+from nats.errors import Error as NatsError
+from rich.console import Console
+from rich.table import Table
+
+from deploy.convo import archive, doctor, place, seeds, simulation, tail
+from deploy.convo.archive import Failed
+from deploy.convo.place import NotFound
+from deploy.local import credentials
+from deploy.local.chat import Refused
+from deploy.local.settings import ROOT
+from services.kit import dead, log, outbox
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+dead_letters = typer.Typer(no_args_is_help=True, help="Events that kept failing.")
+keys = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+events = typer.Typer(no_args_is_help=True, help="The event stream.")
+app.add_typer(dead_letters, name="dead")
+app.add_typer(keys, name="keys")
+app.add_typer(events, name="events")
+
+console = Console(highlight=False, soft_wrap=True)
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+REFUSALS = (NotFound, Refused, Failed, psycopg.Error, NatsError, httpx2.TransportError)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Services; all six without.")]
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What cannot be done is said in one line."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except REFUSALS as refusal:
+            console.print(str(refusal) or type(refusal).__name__, style="red", markup=False)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    return run
+
+
+@app.command("doctor")
+@told
+def examine(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Try every dependency; say what mends the ones that fail. Ends with 1 where one does."""
+    findings = asyncio.run(doctor.examine(place.find()))
+    if as_json:
+        console.print_json(json.dumps([asdict(one) for one in findings]))
+    else:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+        for one in findings:
+            mend = "" if one.state == "ok" else one.mend
+            table.add_row(f"[{COLOURS[one.state]}]{one.state}", one.name, one.text, mend)
+        console.print(table)
+    raise typer.Exit(int(any(one.state == "fail" for one in findings)))
+
+
+@app.command()
+@told
+def seed(
+    demo: Annotated[bool, typer.Option(help="A workspace that looks alive.")] = True,
+    size: Annotated[str, typer.Option(help="small or large")] = "small",
+) -> None:
+    """Fill the workspace with people, customers and conversations. Repeating it adds nothing."""
+    for line in asyncio.run(seeds.sow(place.find(), seeds.SIZES[size])):
+        console.print(line)
+
+
+@app.command()
+@told
+def sim(scenario: Annotated[str, typer.Argument(help=", ".join(simulation.SCENARIOS))]) -> None:
+    """Play a customer's part on the simulated WhatsApp, and show what comes back."""
+    asyncio.run(simulation.play(place.find(), scenario, console.print))
+
+
+@app.command("tail")
+@told
+def follow(
+    word: Annotated[str, typer.Argument(help="Only what holds this: a name, an id.")] = "",
+    last: Annotated[int, typer.Option(help="Begin so many events ago.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    count: Annotated[int, typer.Option(help="End after so many; 0: never.")] = 0,
+) -> None:
+    """Events as they happen, decoded."""
+
+    async def show() -> None:
+        shown = 0
+        async for event in tail.follow(place.find(), word, last):
+            data = json.dumps(event["data"], ensure_ascii=False, default=str)
+            line = json.dumps(event, ensure_ascii=False, default=str)
+            console.print(
+                line if as_json else f"{event['id']} {event['time']} {event['name']} {data}", markup=False
+            )
+            shown += 1
+            if shown == count:
+                return
+
+    asyncio.run(show())
+
+
+@dead_letters.command("list")
+@told
+def list_dead(names: Names = None) -> None:
+    """What lies there: service, id, consumer, event, error."""
+
+    async def show() -> None:
+        here = place.find()
+        for name in place.services(names or []):
+            async with here.database(name) as db:
+                for one in await dead.listing(db):
+                    console.print(
+                        f"{name} {one.id} {one.consumer} {one.type} {one.error} {one.died_at}", markup=False
+                    )
+
+    asyncio.run(show())
+
+
+@dead_letters.command()
+@told
+def replay(service: str, id: Annotated[str | None, typer.Argument()] = None) -> None:
+    """Handle dead letters of a service again: one, or all."""
+    _in_service(service, "dead", "replay", *([id] if id else []))
+
+
+@keys.command()
+@told
+def rotate() -> None:
+    """A new signing key, announced before it signs. Nobody is logged out."""
+    _in_service("identity", "keys", "rotate")
+
+
+@events.command()
+@told
+def rebuild(
+    since: Annotated[str, typer.Option(help="A time; all that is kept without.")] = "",
+) -> None:
+    """Publish again what the services have published: into a stream that was lost."""
+
+    async def fill() -> None:
+        begin = datetime.fromisoformat(since) if since else datetime(1970, 1, 1, tzinfo=UTC)
+        here = place.find()
+        async with here.bus() as bus:
+            for name in place.services([]):
+                async with here.database(name) as db:
+                    count = await outbox.rebuild(db, bus, begin.astimezone(UTC))
+                    console.print(f"{name}: {count} events")
+
+    asyncio.run(fill())
+
+
+@app.command()
+@told
+def token(
+    email: Annotated[str, typer.Option(envvar="CONVO_EMAIL")],
+    password: Annotated[str, typer.Option(envvar="CONVO_PASSWORD", prompt=True, hide_input=True)],
+) -> None:
+    """An access token, for curl."""
+
+    async def login() -> None:
+        async with place.client(place.find()) as http:
+            answer = await http.post("/api/auth/login", json={"email": email, "password": password})
+        if answer.is_error:
+            raise Refused(answer.json().get("error", str(answer.status_code)))
+        typer.echo(answer.json()["accessToken"])
+
+    asyncio.run(login())
+
+
+@app.command()
+@told
+def backup(file: Path) -> None:
+    """The whole database into a file. Keep JWT_SECRET elsewhere: without it the secrets in it stay shut."""
+    size = archive.backup(place.find(), file)
+    console.print(f"{file}: {size / 1024**2:.1f} MiB")
+
+
+@app.command()
+@told
+def restore(file: Path) -> None:
+    """The database as it was in a backup, in one transaction. What came after is gone."""
+    archive.restore(place.find(), file)
+    console.print("Restored. Start the services anew; `convo events rebuild` if the stream was lost too.")
+
+
+def _in_service(name: str, *arguments: str) -> None:
+    """Run a command of a service's own, with its settings."""
+    here = place.find()
+    [name] = place.services([name])
+    own = {}
+    if (here.home / "secrets.json").exists():
+        own["SERVICE_KEY"] = credentials.kept(here.home).private_keys[name]
+    environment = {"GRPC_PORT": "0", "PYTHONPATH": str(ROOT), **os.environ, **here.environment, **own}
+    command = [sys.executable, "-m", f"services.{name}", *arguments]
+    done = subprocess.run(command, env=environment, check=False)
+    if done.returncode:
+        raise Failed(f"{name} ended with {done.returncode}.")
+
+
+def main() -> None:
+    log.configure("convo", "CRITICAL")
+    app()
+
+
+if __name__ == "__main__":
+    main()
