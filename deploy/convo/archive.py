@@ -19,7 +19,7 @@ def backup(place: Place, file: Path) -> int:
 
 
 def restore(place: Place, file: Path) -> None:
-    """In one transaction: all of it, or the database stays as it is. The services' roles are there already."""
+    """In one transaction: all of it, or the database stays as it is. The roles are there already."""
     url = place.of("DATABASE_URL")
     options = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error")
     _run("pg_restore", *options, f"--dbname={url}", str(file))
