@@ -2,8 +2,8 @@
 
 from services.kit.migrations.idempotency import create_idempotency_keys
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
