@@ -23,9 +23,11 @@ from gateway.router import Router
 from gateway.routes import ANYONE, ROUTES
 from gateway.settings import GatewaySettings
 from gateway.sight import Sight
+from gateway.storage import Storage
 from gateway.tickets import LIFETIME, Tickets
 from gateway.webhooks import Webhooks
 from services.kit import context
+from services.kit.blobs import Store
 from services.kit.bus import Bus
 from services.kit.clock import now, rfc3339
 from services.kit.errors import Invalid, NotFound, Refusal, Unavailable
@@ -93,11 +95,21 @@ def build(settings: GatewaySettings) -> Edge:
     return Edge(
         app,
         Router(ROUTES),
-        Proxy(peers, people, revocations),
+        Proxy(peers, people, revocations, Storage(peers["messaging"], _store(settings))),
         Webhooks(peers["messaging"]),
         Events(feed, tickets, people, revocations),
         cors.origins(settings.frontend_url, production=settings.app_env == "production"),
         Limiter(settings.rate_limit_requests, settings.rate_limit_window_s),
+    )
+
+
+def _store(settings: GatewaySettings) -> Store:
+    return Store(
+        endpoint=settings.s3_endpoint,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
     )
 
 

@@ -35,7 +35,9 @@ def document() -> bytes:
     components = Components()
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
+        paths.setdefault(route.path.replace(":path}", "}"), {})[route.method.lower()] = _operation(
+            route, components
+        )
     for path, verbs in operations.DESCRIBED.items():
         paths.setdefault(path, {}).update(verbs)
     components.schemas["EventData"] = _event_data(components)
@@ -116,7 +118,7 @@ def takes_body(route: Route) -> bool:
 
 
 def variables(route: Route) -> set[str]:
-    return {part[1:-1] for part in route.path.split("/") if part.startswith("{")}
+    return {part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{")}
 
 
 def _parameters(route: Route, components: Components) -> list[dict[str, Any]]:
@@ -139,7 +141,7 @@ def _parameters(route: Route, components: Components) -> list[dict[str, Any]]:
         if description := schema.get("description"):
             parameter["description"] = description
         found.append(parameter)
-    if route.method == "POST" and route.roles:
+    if route.keyed:
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return found
 
@@ -155,6 +157,8 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _body(route: Route, components: Components) -> dict[str, Any]:
+    if route.takes_file:
+        return {"required": True, "content": {"multipart/form-data": {"schema": operations.FORM}}}
     fields = taken(route.rpc.input_type, variables(route))
     content: dict[str, Any] = {"schema": components.body(route.rpc.input_type, variables(route))}
     known = {field.json_name: example(field) for field in fields if example(field) is not None}
@@ -172,7 +176,10 @@ def _answers(route: Route, components: Components) -> dict[str, Any]:
     }
     answers: dict[str, Any] = {str(route.status): fine}
     if "http_status" in route.rpc.output_type.fields_by_name:
-        answers |= {str(status): {**fine, "description": HTTPStatus(status).phrase} for status in (200, 201)}
+        other = HTTPStatus.FOUND if "redirect" in route.rpc.input_type.fields_by_name else HTTPStatus.CREATED
+        answers |= {
+            str(status): {**fine, "description": HTTPStatus(status).phrase} for status in (200, other)
+        }
     for status in sorted(_refusals(route)):
         answers[str(status)] = {"$ref": f"#/components/responses/{status}"}
     return answers | {"default": {"$ref": "#/components/responses/default"}}

@@ -80,6 +80,16 @@ SCHEMAS: dict[str, Any] = {
 }
 
 
+FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "purpose": {"type": "string", "enum": ["general", "avatar", "whatsapp", "campaign"]},
+        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+    },
+}
+
+
 def _text(name: str, *, description: str = "") -> dict[str, Any]:
     schema: dict[str, Any] = {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
     return schema | ({"description": description} if description else {})

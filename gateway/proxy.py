@@ -4,6 +4,7 @@ import hashlib
 import re
 import time
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,7 +14,8 @@ from google.protobuf.message_factory import GetMessageClass
 from gateway import auth, bodies, requests, wire
 from gateway.auth import Revocations
 from gateway.exchange import JSON, Headers, Receive, Reply, Scope
-from gateway.routes import Route
+from gateway.routes import Route, identity
+from gateway.storage import Storage
 from services.kit import context
 from services.kit.errors import Invalid
 from services.kit.peers import Keyed, Peer
@@ -25,8 +27,11 @@ REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Proxy:
-    def __init__(self, peers: dict[str, Peer], people: People, revocations: Revocations) -> None:
+    def __init__(
+        self, peers: dict[str, Peer], people: People, revocations: Revocations, storage: Storage
+    ) -> None:
         self.peers = peers
+        self.storage = storage
         self.people = people
         self.revocations = revocations
         self._calls: dict[str, Keyed] = {}
@@ -41,16 +46,23 @@ class Proxy:
             await auth.admit(authorization, route.roles, self.people, self.revocations)
             current = replace(current, token=authorization.partition(" ")[2])
         context.enter(current)
-        body = None
-        if route.method in ("POST", "PUT"):
-            body = await bodies.read_json(headers, receive, route.body_limit, route.timeout)
-        query = read_query(scope["query_string"])
-        request = requests.read(route.rpc.input_type, values, query, body)
-        key = read_key(request, headers) if route.keyed else None
+        key = read_key(headers) if route.keyed else None
+        request: Message
+        if route.takes_file:
+            request, whole = await self.storage.take(route, headers, receive)
+        else:
+            request = await read(route, values, scope, headers, receive)
+            whole = request.SerializeToString(deterministic=True)
         _sign(request, scope, headers)
-        reply, replayed = await self._call(route)(request, route.timeout, key)
+        keyed = (key, hashlib.sha256(whole).hexdigest()) if key else None
+        reply, replayed = await self._call(route)(request, route.timeout, keyed)
+        if route.rpc is identity.SetUpInfrastructure:
+            reply.infrastructure.bucket = await self.storage.state()
         status = getattr(reply, "http_status", 0) or route.status
-        return Reply(status, wire.dumps(reply), [JSON, REPLAYED] if replayed else [JSON])
+        more = [REPLAYED] if replayed else []
+        if status == HTTPStatus.FOUND:
+            more.append((b"location", reply.url.encode()))
+        return Reply(status, wire.dumps(reply), [JSON, *more])
 
     def _call(self, route: Route) -> Keyed:
         """The stub method of a route's RPC, made once."""
@@ -65,14 +77,21 @@ class Proxy:
         return known
 
 
-def read_key(request: Message, headers: Headers) -> tuple[str, str] | None:
-    """The client's Idempotency-Key, and what tells this request from another one with the same key."""
+async def read(
+    route: Route, values: dict[str, str], scope: Scope, headers: Headers, receive: Receive
+) -> Message:
+    """The request message of the route's RPC, from path, query and body."""
+    body = None
+    if route.method in ("POST", "PUT"):
+        body = await bodies.read_json(headers, receive, route.body_limit, route.timeout)
+    return requests.read(route.rpc.input_type, values, read_query(scope["query_string"]), body)
+
+
+def read_key(headers: Headers) -> str | None:
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
-    if not key:
-        return None
-    if not KEY.fullmatch(key):
+    if key and not KEY.fullmatch(key):
         raise Invalid("Idempotency-Key takes 1 to 255 visible ASCII characters.")
-    return key, hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
+    return key or None
 
 
 def read_query(raw: bytes) -> dict[str, list[str]]:

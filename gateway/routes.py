@@ -26,6 +26,7 @@ class Route:
     timeout: float = 15.0
     body_limit: int = 10 * MEGABYTE
     keyed: bool = False  # honours Idempotency-Key
+    takes_file: bool = False  # multipart/form-data instead of JSON; answered by gateway/storage.py
 
 
 def get(path: str, rpc: MethodDescriptor, roles: frozenset[str], **options: Any) -> Route:
@@ -122,4 +123,16 @@ ROUTES = [
     get("/api/setup/config", identity.GetConfig, ANYONE),
     post("/api/setup/infrastructure", identity.SetUpInfrastructure, ADMINS),
     get("/api/setup/status", identity.GetSetupStatus, ANYONE),
+    post(
+        "/api/storage/upload",
+        messaging.CompleteFile,
+        ANYONE,
+        takes_file=True,
+        timeout=280.0,
+        body_limit=51 * MEGABYTE,
+    ),
+    get("/api/storage/download", messaging.GetFile, ANYONE),
+    get("/api/storage/download/{key:path}", messaging.GetFile, ANYONE),
+    post("/api/storage/signed-upload-url", messaging.SignUpload, ANYONE),
+    delete("/api/storage/{key:path}", messaging.DeleteFile, ANYONE),
 ]

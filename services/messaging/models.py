@@ -1,6 +1,6 @@
 """The tables of messaging."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.kit import tables
@@ -137,6 +137,7 @@ class Message(Base):
             name="status",
         ),
         Index("messages_thread_idx", "conversation_id", text("timestamp desc"), text("id desc")),
+        Index("messages_media_url_idx", "media_url", postgresql_where=text("media_url is not null")),
     )
     id: Mapped[Key]
     conversation_id: Mapped[Id] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
@@ -166,6 +167,31 @@ class Message(Base):
     transcription_status: Mapped[str | None]
     metadata_: Mapped[Json] = mapped_column("metadata")
     created_at: Mapped[Created]
+
+
+class File(Base):
+    """What is known about an object in S3; its bytes are the gateway's and the media worker's business."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        CheckConstraint("status in ('pending', 'stored', 'deleted')", name="status"),
+        CheckConstraint("purpose in ('general', 'avatar', 'whatsapp', 'campaign')", name="purpose"),
+        Index("files_unsettled_idx", "created_at", postgresql_where=text("status <> 'stored'")),
+        Index(None, "message_id"),
+    )
+    id: Mapped[Key]
+    key: Mapped[str] = mapped_column(unique=True)
+    bucket: Mapped[str]
+    original_name: Mapped[str | None]
+    mime_type: Mapped[str | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    purpose: Mapped[str]
+    status: Mapped[str]
+    owner_id: Mapped[Id | None]
+    message_id: Mapped[Id | None] = mapped_column(ForeignKey("messages.id", ondelete="SET NULL"))
+    checksum: Mapped[str | None]
+    created_at: Mapped[Created]
+    deleted_at: Mapped[Time | None]
 
 
 class Send(Base):

@@ -2,7 +2,7 @@
 
 from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
-from services.messaging import contexts, conversations, current, instances, sending, webhooks
+from services.messaging import contexts, conversations, current, files, instances, sending, webhooks
 
 CONTEXTS = ("intelligence", "sales", "campaigns")
 
@@ -18,5 +18,10 @@ class Messaging(Door, MessagingServicer):
     ConfigureWebhook = workflow(instances.configure_webhook)
     ReceiveWebhooks = workflow(webhooks.receive)
     GetCurrent = query(current.get)
+    CreateFile = command(files.create)
+    CompleteFile = command(files.complete)
+    SignUpload = command(files.sign_upload)
+    GetFile = workflow(files.get)
+    DeleteFile = workflow(files.delete)
     GetContext = query(contexts.get, callers=CONTEXTS)
     Deliver = workflow(sending.deliver, callers=CONTEXTS)

@@ -2,6 +2,7 @@
 
 from pydantic import SecretStr
 
+from services.kit.blobs import Store
 from services.kit.crypto import Vault
 from services.kit.settings import ServiceSettings, load
 
@@ -11,6 +12,13 @@ class MessagingSettings(ServiceSettings):
     evolution_webhook_require_auth: bool | None = None
     public_url: str = "http://127.0.0.1:3000"
     egress_private: str = ""
+
+    s3_endpoint: str = "http://127.0.0.1:8333"
+    s3_public_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    s3_bucket: str = "convo-insight"
 
     @property
     def webhook_needs_secret(self) -> bool:
@@ -23,3 +31,15 @@ def vault() -> Vault:
     settings = load(MessagingSettings)
     previous = settings.jwt_secret_previous.get_secret_value()
     return Vault(settings.jwt_secret.get_secret_value(), (previous,) if previous else ())
+
+
+def store() -> Store:
+    given = load(MessagingSettings)
+    return Store(
+        endpoint=given.s3_endpoint,
+        access_key=given.s3_access_key,
+        secret_key=given.s3_secret_key.get_secret_value(),
+        bucket=given.s3_bucket,
+        region=given.s3_region,
+        public_endpoint=given.s3_public_endpoint,
+    )

@@ -26,7 +26,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
 
 def test_every_route_is_an_operation_with_a_summary_and_its_refusals(document: dict[str, Any]) -> None:
     for route in ROUTES:
-        operation = document["paths"][route.path][route.method.lower()]
+        operation = document["paths"][route.path.replace(":path}", "}")][route.method.lower()]
         assert operation["summary"], route.path
         assert str(route.status) in operation["responses"]
         assert "default" in operation["responses"]
