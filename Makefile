@@ -40,6 +40,16 @@ chat: setup ## Be a customer on a simulated WhatsApp; needs `make run` in anothe
 test: setup ## All tests, on throw-away infrastructure: T=tests/messaging K=repeated
 	@$(PY) -m pytest -n auto --dist loadgroup $(or $(T),tests) $(if $(K),-k "$(K)")
 
+bench: setup tests/bench/peers/express/node_modules ## Measure, beside the peers: tests/bench/RESULTS.md; QUICK=1 SIZES=1000,30000
+	@$(PY) -m tests.bench && cat tests/bench/RESULTS.md
+
+tests/bench/peers/express/node_modules: tests/bench/peers/express/package.json
+	@cd tests/bench/peers/express && npm install --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+torture: setup ## Kill parts at random and count what was lost: SEED=1 ROUNDS=20
+	@$(PY) -m tests.faults
+
 check: setup ## Format, lint, types, boundaries, protos, migrations: what CI runs before the tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary services gateway deploy tests
@@ -64,4 +74,4 @@ migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABAS
 
 migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
 	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
-.PHONY: help setup protos run client chat test check fmt lock migrate migration
+.PHONY: help setup protos run client chat test bench torture check fmt lock migrate migration

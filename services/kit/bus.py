@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from nats.aio.client import Client
@@ -83,6 +83,12 @@ class Bus:
                     raise
                 log.warning("stream_not_ready", error=type(error).__name__)
                 await asyncio.sleep(pause)
+
+    async def made(self) -> datetime:
+        """When this stream was made; a later time than before means that the old one was lost."""
+        info = await self.stream.stream_info(STREAM)
+        assert info.created, "the server always tells"
+        return info.created
 
     async def _make(self, config: StreamConfig) -> None:
         try:

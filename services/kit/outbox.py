@@ -7,7 +7,7 @@ from datetime import datetime
 import orjson
 from google.protobuf.message import Message
 from nats.errors import Error as NatsError
-from nats.js.errors import NoStreamResponseError
+from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from services.kit import context, telemetry
 from services.kit.bus import Bus, subject
@@ -19,6 +19,7 @@ from services.kit.tables import new_id
 POLL = 0.25
 BATCH = 500
 MEASURE_EVERY = 5.0
+REFILLED_HOURS = 24
 
 ADD = """
     insert into outbox (event_id, type, key, headers, body)
@@ -33,6 +34,10 @@ NEXT = """
 WAITING = """
     select count(*), coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float as age
     from outbox where published_at is null
+"""
+AGAIN = """
+    update outbox set published_at = null
+    where published_at < %(before)s and created_at > %(before)s - make_interval(hours => %(hours)s)
 """
 DONE = "update outbox set published_at = clock_timestamp() where id = any(%(ids)s)"
 
@@ -96,6 +101,19 @@ async def rebuild(db: Database, bus: Bus, since: datetime) -> int:
         count, after = count + len(batch), batch[-1].id
 
 
+async def refill(db: Database, made: datetime) -> int:
+    """A stream that was made anew does not hold what was published before: that goes out once more.
+
+    Consumers know what they saw; it is for those that had not seen it all when the old stream was lost.
+    """
+    async with db.begin() as session:
+        count = await session.run(AGAIN, before=made, hours=REFILLED_HOURS)
+        session.announced = count > 0
+    if count:
+        log.warning("stream_refilled", events=count)
+    return count
+
+
 async def _measure(db: Database) -> None:
     async with db.read() as session:
         waiting = await session.first(WAITING)
@@ -118,15 +136,20 @@ async def _publish(bus: Bus, row: Row) -> None:
 async def keep_relaying(db: Database, bus: Bus) -> None:
     """Woken by commits of this process, and four times a second for those of the other replicas."""
     measured = 0.0
+    made = None
     while True:
-        if time.monotonic() - measured > MEASURE_EVERY:
+        due = time.monotonic() - measured > MEASURE_EVERY
+        if due:
             measured = time.monotonic()
             await _measure(db)
         db.committed.clear()
         try:
+            if due and (found := await bus.made()) != made:
+                await refill(db, found)
+                made = found
             while await relay(db, bus) == BATCH:
                 pass
-        except NoStreamResponseError:
+        except (NoStreamResponseError, NotFoundError):
             await bus.ensure_stream()
         except (NatsError, TimeoutError, OSError) as error:
             log.warning("relay_waits", error=type(error).__name__)

@@ -1,7 +1,8 @@
 """Events in: each line of a service's table is a durable consumer of its own.
 
 Events about the same thing are taken one after the other, others side by side. A handler that fails is
-tried again in place, so that order holds; what keeps failing becomes a dead letter.
+tried again in place, so that order holds; what keeps failing becomes a dead letter. What goes into tables
+shares a transaction with what came at the same time, and goes alone only where that fails.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ Event = TypeVar("Event", bound=Message)
 ACK_WAIT = 15.0
 HEARTBEAT = 5.0
 HANDLING_LIMIT = 60.0
+MOST_TOGETHER = 100
 PAUSES = (0.2, 1.0, 3.0, 10.0)
 OUTAGE_PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, *[20.0] * 30)
 OUTAGES = (
@@ -42,7 +44,7 @@ OUTAGES = (
 )
 
 SEEN = """
-    insert into inbox (consumer, event_id) values (%(consumer)s, %(event)s)
+    insert into inbox (consumer, event_id) select %(consumer)s, event from unnest(%(events)s::uuid[]) as event
     on conflict do nothing returning event_id
 """
 
@@ -110,18 +112,41 @@ class Consumer:
         try:
             while True:
                 try:
-                    batch = await pull.fetch(max(1, self.line.lanes * 4), timeout=5)
+                    batch = await pull.fetch(MOST_TOGETHER, timeout=5)
                 except (FetchTimeoutError, TimeoutError):
                     info = await pull.consumer_info()
                     telemetry.BEHIND.labels(self.name).set(info.num_pending or 0)
                     continue
-                for message in batch:
+                for message in await self._take_together(batch) if self.line.once else batch:
                     await self._enqueue(message)
         finally:
             await pull.unsubscribe()
 
+    async def _take_together(self, batch: list[Msg]) -> list[Msg]:
+        """The rest: what failed, what follows something that failed, and what came before in vain."""
+        together: list[Msg] = []
+        alone: list[Msg] = []
+        held = {*self.queues}
+        for message in batch:
+            if message.metadata.num_delivered > 1 or _key(message) in held:
+                held.add(_key(message))
+                alone.append(message)
+            else:
+                together.append(message)
+        if len(together) < 2:
+            return batch
+        try:
+            async with asyncio.timeout(ACK_WAIT / 2):
+                await handle_together(self.db, self.line, self.name, together)
+        except Exception as error:  # noqa: BLE001
+            log.info("batch_parted", consumer=self.name, size=len(together), error=type(error).__name__)
+            return batch
+        for message in together:
+            await message.ack()
+        return alone
+
     async def _enqueue(self, message: Msg) -> None:
-        key = (message.headers or {}).get("ce-subject", "")
+        key = _key(message)
         if key in self.queues:
             self.queues[key].append(message)
             return
@@ -143,12 +168,7 @@ class Consumer:
 
     async def _handle(self, message: Msg) -> None:
         headers = message.headers or {}
-        context.enter(
-            context.Context(
-                request_id=headers.get("ce-request-id") or context.Context().request_id,
-                traceparent=headers.get("ce-traceparent") or context.new_trace(),
-            )
-        )
+        _enter(headers)
         attempt = message.metadata.num_delivered
         last: Exception = RuntimeError("the process died while it handled this event")
         while attempt <= len(OUTAGE_PAUSES) and (attempt <= len(PAUSES) + 1 or isinstance(last, OUTAGES)):
@@ -199,5 +219,33 @@ async def handle(db: Database, line: Subscription, consumer: str, body: bytes, e
             await line.fn(db, event)
             return
         async with db.begin() as session:
-            if await session.first(SEEN, consumer=consumer, event=event_id):
+            if await session.first(SEEN, consumer=consumer, events=[event_id]):
                 await line.fn(session, event)
+
+
+async def handle_together(db: Database, line: Subscription, consumer: str, batch: list[Msg]) -> None:
+    """All in one transaction, in their order; each still once, and in the context of its own request."""
+    headers = [message.headers or {} for message in batch]
+    async with db.begin() as session:
+        rows = await session.all(SEEN, consumer=consumer, events=[one["ce-id"] for one in headers])
+        new = {row.event_id for row in rows}
+        for message, header in zip(batch, headers, strict=True):
+            if header["ce-id"] not in new:
+                continue
+            new.remove(header["ce-id"])
+            _enter(header)
+            with telemetry.EVENTS.labels(consumer).time(), telemetry.span(f"event {consumer}"):
+                await line.fn(session, line.event.FromString(message.data))
+
+
+def _key(message: Msg) -> str:
+    return (message.headers or {}).get("ce-subject", "")
+
+
+def _enter(headers: dict[str, str]) -> None:
+    context.enter(
+        context.Context(
+            request_id=headers.get("ce-request-id") or context.Context().request_id,
+            traceparent=headers.get("ce-traceparent") or context.new_trace(),
+        )
+    )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from protos.intelligence_pb2 import AnalyzeBantResponse, BantEvidence
 from services.kit.db import Row
@@ -56,7 +57,14 @@ def confidence(hits: int) -> float:
 
 def _occurs(keyword: str, plain: str) -> bool:
     """As whole words, in the plural too."""
-    return re.search(rf"\b{re.escape(words.sort_key(keyword))}(?:a|e?s|as)?\b", plain) is not None
+    word, pattern = _pattern(keyword)
+    return word in plain and pattern.search(plain) is not None
+
+
+@lru_cache(4096)
+def _pattern(keyword: str) -> tuple[str, re.Pattern[str]]:
+    word = words.sort_key(keyword)
+    return word, re.compile(rf"\b{re.escape(word)}(?:a|e?s|as)?\b")
 
 
 def _is_decision_maker(keyword: str) -> bool:

@@ -44,6 +44,9 @@ class Stack:
         everything = psutil.Process(self.process.pid).children(recursive=True)
         return [one for one in everything if _is(one, name)]
 
+    def postmaster(self) -> psutil.Process:
+        return min(self.members("postgres"), key=lambda one: one.create_time())
+
     def kill(self, name: str) -> None:
         """SIGKILL, and no warning."""
         victims = self.members(name)
@@ -64,7 +67,7 @@ def _is(process: psutil.Process, name: str) -> bool:
 
 @asynccontextmanager
 async def running(home: Path, **environment: str) -> AsyncIterator[Stack]:
-    port = _free_port()
+    port = free_port()
     output = (home / "run.log").open("wb")
     process = _start(home, port, output, environment)
     stack = Stack(f"http://127.0.0.1:{port}", home, process)
@@ -108,7 +111,7 @@ async def ready(stack: Stack) -> None:
             await asyncio.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

