@@ -1,4 +1,4 @@
-"""Clock-driven work: a table of functions, each run by one replica at a time."""
+"""Work that nobody asks for: by the clock, in one replica at a time, or all the time in every replica."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ RAN = "update leases set ran_at = %(at)s where name = %(name)s"
 
 @dataclass(frozen=True)
 class Job:
-    pause: timedelta
+    pause: timedelta | None
     fn: Callable[[Database], Awaitable[object]]
 
     @property
@@ -26,14 +26,32 @@ class Job:
 
 
 def every(pause: timedelta, fn: Callable[[Database], Awaitable[object]]) -> Job:
+    """By the clock, in one replica at a time."""
     return Job(pause, fn)
 
 
+def always(fn: Callable[[Database], Awaitable[object]]) -> Job:
+    """All the time, in every replica: until it is cancelled, when it ends what it began."""
+    return Job(None, fn)
+
+
 def works(db: Database, jobs: list[Job]) -> dict[str, Work]:
-    return {job.name: lambda job=job: _keep(db, job) for job in jobs}  # type: ignore[misc]
+    clocked = [job for job in jobs if job.pause is not None]
+    return {job.name: lambda job=job: _keep(db, job) for job in clocked}  # type: ignore[misc]
+
+
+async def keep_always(db: Database, jobs: list[Job]) -> None:
+    await asyncio.gather(*(_restart(db, job) for job in jobs if job.pause is None))
+
+
+async def _restart(db: Database, job: Job) -> None:
+    while True:
+        await _run(db, job)
+        await asyncio.sleep(1)
 
 
 async def _keep(db: Database, job: Job) -> None:
+    assert job.pause is not None
     async with db.read() as session:
         last = await session.scalar(RAN_AT, name=job.name)
     ran_at = parse(last) if last else None

@@ -6,8 +6,9 @@ from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Session
 from services.kit.pb import columns, fill
-from services.messaging.conversations import THREAD, header
+from services.messaging.conversations import header
 from services.messaging.models import Contact, Message
+from services.messaging.threads import THREAD
 
 TURN = """
     with talk as (

@@ -2,26 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import String, cast, func, literal, or_, select, tuple_, update
+from sqlalchemy import String, cast, select, update
 
 from protos import messaging_pb2 as pb
-from services.kit import pages
 from services.kit.actor import Actor
-from services.kit.clock import parse
 from services.kit.db import Database, Row, Session
-from services.kit.errors import Invalid
 from services.kit.log import log
 from services.kit.outbox import emit
 from services.kit.pb import columns, fill
-from services.messaging import instances
+from services.messaging import instances, threads
 from services.messaging.evolution import outgoing
 from services.messaging.evolution.calls import CallFailed
 from services.messaging.models import Contact, Conversation, Instance, Message, Person
+from services.messaging.threads import THREAD
 from services.messaging.visibility import ConversationNotFound, visible
 
 MESSAGES_DEFAULT, MESSAGES_MOST = 100, 500
 READ_UPSTREAM = 50
-NEVER = "-infinity"
 
 HEADER = (
     select(
@@ -38,8 +35,6 @@ HEADER = (
     .join(Instance, Instance.id == Conversation.instance_id)
     .join(Person, Person.id == Conversation.assigned_to, isouter=True)
 )
-THREAD = select(*columns(pb.Message, Message)).order_by(Message.timestamp.desc(), Message.id.desc())
-RECENCY = func.coalesce(Conversation.last_message_at, cast(literal(NEVER), Conversation.last_message_at.type))
 
 
 def shown(row: Row) -> pb.Conversation:
@@ -48,63 +43,6 @@ def shown(row: Row) -> pb.Conversation:
     if name is not None:
         values["assigned_to_user"] = pb.AssignedUser(id=row.assigned_to, full_name=name, avatar_url=avatar)
     return pb.Conversation(**values)
-
-
-async def list_conversations(
-    session: Session, actor: Actor, request: pb.ListConversationsRequest
-) -> pb.ListConversationsResponse:
-    """Newest message first; conversations without one come last."""
-    page = pages.read(request)
-    statement = _filtered(HEADER, actor, request)
-    ordered = statement.order_by(RECENCY.desc(), Conversation.id.desc()).limit(page.fetch).offset(page.offset)
-    if page.after:
-        ordered = ordered.where(tuple_(RECENCY, Conversation.id) < tuple_(*page.after))
-    counts = select(
-        func.count().label("total"),
-        func.count().filter(Conversation.unread_count > 0).label("unread"),
-        func.count().filter(Conversation.is_last_message_from_me.is_(False)).label("waiting"),
-    ).join(Contact, Contact.id == Conversation.contact_id)
-    wants = page.wants_total or "counts" in request.include
-    numbers = await session.first(_filtered(counts, actor, request)) if wants else None
-    rows, pagination = pages.cut(
-        page,
-        await session.all(ordered),
-        lambda row: (row.last_message_at or NEVER, row.id),
-        numbers.total if numbers and page.wants_total else None,
-    )
-    reply = pb.ListConversationsResponse(conversations=map(shown, rows), pagination=pagination)
-    if numbers and "counts" in request.include:
-        reply.total_count, reply.unread_count = numbers.total, numbers.unread
-        reply.waiting_count = numbers.waiting
-    return reply
-
-
-def _filtered(statement: Any, actor: Actor, request: pb.ListConversationsRequest) -> Any:
-    statement = statement.where(visible(actor))
-    if request.status and request.status != "all":
-        statement = statement.where(Conversation.status == request.status)
-    if request.HasField("assigned_to"):
-        match request.assigned_to:
-            case "unassigned" | "null":
-                statement = statement.where(Conversation.assigned_to.is_(None))
-            case "me":
-                statement = statement.where(Conversation.assigned_to == actor.id)
-            case other:
-                statement = statement.where(Conversation.assigned_to == other)
-    if request.search:
-        pattern = f"%{_literal(request.search)}%"
-        statement = statement.where(
-            or_(
-                Contact.name.ilike(pattern),
-                Contact.phone_number.like(pattern),
-                Conversation.last_message_preview.ilike(pattern),
-            )
-        )
-    return statement
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
 
 
 async def header(session: Session, actor: Actor, id: str) -> pb.Conversation:
@@ -121,10 +59,9 @@ async def get_conversation(
     conversation = await header(session, actor, request.id)
     limit = request.messages_limit if request.HasField("messages_limit") else MESSAGES_DEFAULT
     messages = THREAD.where(Message.conversation_id == request.id).limit(min(limit, MESSAGES_MOST) + 1)
-    if actor.role == "agent":
-        messages = messages.where(Message.is_internal.is_(False))
+    messages = messages.where(threads.readable(actor))
     if request.before:
-        messages = messages.where(await _before(session, request.before))
+        messages = messages.where(await threads.before(session, request.id, request.before))
     rows = await session.all(messages)
     contact = await session.first(
         select(*columns(pb.Contact, Contact)).where(Contact.id == conversation.contact_id)
@@ -133,23 +70,10 @@ async def get_conversation(
     has_more = len(rows) > len(shown_rows)
     return pb.GetConversationResponse(
         conversation=conversation,
-        messages=[fill(pb.Message, row) for row in reversed(shown_rows)],
+        messages=await threads.filled(session, actor, [*reversed(shown_rows)]),
         contact=fill(pb.Contact, contact),
         messages_page=pb.MessagesPage(has_more=has_more, next_before=shown_rows[-1].id if has_more else None),
     )
-
-
-async def _before(session: Session, before: str) -> Any:
-    """A message id or a time."""
-    try:
-        return Message.timestamp < parse(before)
-    except ValueError:
-        known = await session.first(
-            select(Message.timestamp, Message.id).where(cast(Message.id, String) == before)
-        )
-    if known is None:
-        raise Invalid(fields={"before": "is neither a time nor a message"})
-    return tuple_(Message.timestamp, Message.id) < tuple_(known.timestamp, known.id)
 
 
 async def set_mode(session: Session, actor: Actor, request: pb.SetModeRequest) -> pb.ConversationResponse:

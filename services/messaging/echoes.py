@@ -1,35 +1,44 @@
 """Evolution repeats what is sent through it as a webhook, sometimes before it answers the call."""
 
-from services.kit.db import Session
-from services.messaging.inbound import Message
+from datetime import timedelta
 
-ADOPT = """
-    update messages m set message_id = %(external)s, remote_jid = %(jid)s
-    from sends s
-    where s.message_id = m.id and m.id = (
-        select m.id from messages m join sends s on s.message_id = m.id
-        where m.instance_id = %(instance)s and m.message_id = 'local:' || m.id and m.content = %(content)s
-          and s.state in ('dispatching', 'unknown')
-          and (m.remote_jid = %(jid)s or m.conversation_id in (
-              select v.id from conversations v join contacts c on c.id = v.contact_id
-              where c.instance_id = %(instance)s and (c.phone_number = %(phone)s or c.lid = %(lid)s)))
-        order by s.claimed_at limit 1 for update of m skip locked
-    )
-    returning m.id
+from services.kit.clock import now
+from services.kit.db import Session
+from services.messaging import outcomes
+from services.messaging.inbound import Message
+from services.messaging.outcomes import Proof
+
+RECENT = timedelta(hours=1)
+
+# Without WhatsApp's id there is only the text to go by. Where it fits two sends nobody can tell which it is;
+# the answer to one of the calls will, and what is left over is settled then.
+CANDIDATES = """
+    select s.id from messages m join sends s on s.message_id = m.id
+    where m.instance_id = %(instance)s and m.timestamp > %(since)s and m.message_id = 'local:' || m.id
+      and m.content = %(content)s and s.state in ('dispatching', 'unknown', 'failed')
+      and m.conversation_id in (
+          select v.id from contacts c join conversations v on v.contact_id = c.id
+          where c.instance_id = %(instance)s and (c.phone_number = any(%(ids)s) or c.lid = any(%(ids)s)))
+      and not exists (
+          select 1 from messages o where o.instance_id = %(instance)s and o.message_id = %(external)s)
+    limit 2 for update of s
 """
 
 
-async def is_ours(session: Session, instance: str, message: Message) -> bool:
-    """Whether this is the echo of a send of ours that has no WhatsApp id yet; it gets the echo's."""
+async def adopted(session: Session, instance: str, message: Message) -> bool:
+    """Whether this is the echo of a send of ours that had no WhatsApp id yet; it has the echo's now."""
     if not message.echo:
         return False
-    adopted = await session.scalar(
-        ADOPT,
+    chat = message.chat
+    candidates = await session.all(
+        CANDIDATES,
         instance=instance,
-        external=message.external_id,
-        jid=message.chat.jid,
+        since=now() - RECENT,
         content=message.content,
-        phone=message.chat.phone_number,
-        lid=message.chat.lid,
+        external=message.external_id,
+        ids=[one for one in (chat.phone_number, chat.lid) if one],
     )
-    return adopted is not None
+    if len(candidates) != 1:
+        return False
+    await outcomes.sent(session, candidates[0].id, Proof(message.external_id, chat.jid))
+    return True

@@ -74,9 +74,7 @@ async def create(session: Session, actor: Actor, request: pb.CreateFileRequest) 
     purpose = request.purpose or "general"
     if purpose not in ("general", "avatar", "whatsapp", "campaign"):
         raise Invalid(fields={"purpose": "must be one of general, avatar, whatsapp, campaign"})
-    key = await _remember(
-        session, actor, purpose, request.original_name, request.mime_type, request.extension
-    )
+    key = await remember(session, actor, purpose, request.original_name, request.mime_type, request.extension)
     return pb.File(key=key)
 
 
@@ -109,7 +107,7 @@ async def sign_upload(session: Session, actor: Actor, request: pb.SignUploadRequ
     size = request.size if request.HasField("size") else None
     if size is not None and size > LARGEST.get(purpose, LARGEST_OF_ALL):
         raise FileTooLarge
-    key = await _remember(
+    key = await remember(
         session, actor, purpose, request.file_name, mimetype, EXTENSIONS[mimetype], size_bytes=size
     )
     headers = {"Content-Type": mimetype} | ({"Content-Length": str(size)} if size is not None else {})
@@ -124,7 +122,7 @@ async def sign_upload(session: Session, actor: Actor, request: pb.SignUploadRequ
 
 async def get(db: Database, actor: Actor, request: pb.GetFileRequest) -> pb.DownloadResponse:
     async with db.read() as session:
-        row = await _visible(session, actor, request.key)
+        row = await seen(session, actor, request.key)
     if row.status == "pending":
         row = await _settle(db, actor, row)
     named = row._replace(original_name=clean_name(request.filename) or row.original_name)
@@ -140,7 +138,7 @@ async def get(db: Database, actor: Actor, request: pb.GetFileRequest) -> pb.Down
 
 async def delete(db: Database, actor: Actor, request: pb.DeleteFileRequest) -> pb.DeleteFileResponse:
     async with db.begin() as session:
-        row = await _visible(session, actor, request.key)
+        row = await seen(session, actor, request.key)
         if row.owner_id != actor.id and not actor.leads:
             raise NotYours
         held = select(exists().where(Message.media_url == row.key))
@@ -187,7 +185,7 @@ def disposition(kind: str, name: str) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-async def _remember(
+async def remember(
     session: Session,
     actor: Actor,
     purpose: str,
@@ -214,7 +212,7 @@ async def _remember(
     return key
 
 
-async def _visible(session: Session, actor: Actor, key: str) -> Row:
+async def seen(session: Session, actor: Actor, key: str) -> Row:
     """A message's file belongs to its conversation; what is not there yet, to who brings it."""
     in_conversation = exists().where(
         Message.id == File.message_id, Conversation.id == Message.conversation_id, visible(actor)

@@ -6,11 +6,15 @@ from typing import Any
 
 
 class Malformed(Exception):
-    """A body that nothing can be made of. `reason` is one of our own words: never a part of the body."""
+    """A body that nothing can be made of. `reason` is one of our own words: never a part of the body.
 
-    def __init__(self, reason: str) -> None:
+    `instance` is whose it is, where at least that can be read.
+    """
+
+    def __init__(self, reason: str, instance: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.instance = instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """`external_ids` are to be tried in order: later ones may be the gateway's own row ids."""
+    """`external_ids` are to be tried in order: later ones may be the gateway's own row ids.
+
+    `rejected`: WhatsApp took the message first and gave it up for good later, as the cloud channel tells.
+    """
 
     external_ids: tuple[str, ...]
     status: str
     from_me: bool
     played: bool = False
+    rejected: bool = False
     chat: Chat | None = None
     participant: Participant | None = None
 
@@ -172,7 +180,10 @@ Item = (
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
+    """`told_at` is the gateway's own wall clock, in no known time zone: good for order, never for time."""
+
     event: str
     instance: str
     instance_external_id: str | None
     items: tuple[Item, ...]
+    told_at: datetime | None = None

@@ -11,19 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from protos import messaging_pb2 as pb
 from services.kit import pages
 from services.kit.actor import Actor
-from services.kit.clock import now, parse
+from services.kit.clock import now
 from services.kit.db import Database, Row, Session
 from services.kit.errors import Invalid, NotFound, Upstream
-from services.kit.outbox import emit
 from services.kit.pb import columns
-from services.kit.settings import load
 from services.messaging.evolution import connections
 from services.messaging.evolution.calls import CallFailed, Server
-from services.messaging.inbound import ConnectionUpdate, QrCode
 from services.messaging.models import Instance, InstanceSecret
-from services.messaging.settings import MessagingSettings, vault
+from services.messaging.settings import settings, vault
 
-HEARD_EVERY = timedelta(seconds=30)  # a message a second must not write the instance's row a second
 SECRETS_OVERLAP = timedelta(minutes=30)  # Evolution's retries of events with the old secret last twenty
 
 SHOWN = select(
@@ -131,7 +127,7 @@ async def configure_webhook(
     """A new secret, told to Evolution; the old one still opens while retries that carry it may come."""
     async with db.read() as session:
         target = await server(session, request.id)
-    url = request.url or f"{load(MessagingSettings).public_url}/api/whatsapp/webhooks/evolution"
+    url = request.url or f"{settings().public_url}/api/whatsapp/webhooks/evolution"
     secret = secrets.token_urlsafe(32)
     async with db.begin() as session:
         await session.run(
@@ -155,37 +151,3 @@ async def configure_webhook(
 
 def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-async def heard(session: Session, rows: list[Row]) -> None:
-    """Messages came in: the instance is alive, whatever else was said of it."""
-    for row in {row.id: row for row in rows}.values():
-        last = row.last_inbound_at
-        if last is None or now() - parse(last) > HEARD_EVERY:
-            await session.run(update(Instance).where(Instance.id == row.id).values(last_inbound_at=now()))
-        if row.status != "connected":
-            await _set_status(session, row.id, "connected", "message_received")
-
-
-async def connection_changed(session: Session, instance: str, change: ConnectionUpdate) -> str | None:
-    await _set_status(session, instance, change.status, change.state)
-    return None
-
-
-async def show_qr(session: Session, instance: str, qr: QrCode) -> str | None:
-    code = qr.base64 or qr.code
-    await session.run(update(Instance).where(Instance.id == instance).values(qr_code=code))
-    await _set_status(session, instance, "connecting", "qr_code")
-    return None
-
-
-async def _set_status(session: Session, instance: str, status: str, reason: str) -> None:
-    old = await session.scalar(select(Instance.status).where(Instance.id == instance).with_for_update())
-    if old is None or old == status:
-        return
-    changes = {"status": status} | ({"qr_code": None} if status == "connected" else {})
-    await session.run(update(Instance).where(Instance.id == instance).values(**changes))
-    await emit(
-        session,
-        pb.InstanceStatusChanged(instance_id=instance, old_status=old, status=status, reason=reason),
-    )

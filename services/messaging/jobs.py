@@ -1,11 +1,15 @@
-"""What messaging does by the clock."""
+"""What messaging does by the clock, and all the time."""
 
 from datetime import timedelta
 
-from services.kit.jobs import every
-from services.messaging import files, sending
+from services.kit.jobs import always, every
+from services.messaging import files, gate, lost, retrials, tallies, waiting
 
 JOBS = [
-    every(timedelta(seconds=2), sending.sweep),
+    always(gate.run),
+    every(timedelta(seconds=5), lost.settle),
+    every(timedelta(seconds=5), waiting.apply_what_came),
+    every(timedelta(seconds=10), tallies.condense),
+    every(timedelta(seconds=30), retrials.take_up),
     every(timedelta(hours=1), files.sweep),
 ]

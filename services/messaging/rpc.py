@@ -2,13 +2,23 @@
 
 from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
-from services.messaging import contexts, conversations, current, files, instances, sending, webhooks
+from services.messaging import (
+    contexts,
+    conversations,
+    current,
+    deliveries,
+    files,
+    inbox,
+    instances,
+    sending,
+    webhooks,
+)
 
 CONTEXTS = ("intelligence", "sales", "campaigns")
 
 
 class Messaging(Door, MessagingServicer):
-    ListConversations = query(conversations.list_conversations)
+    ListConversations = query(inbox.list_conversations)
     GetConversation = query(conversations.get_conversation)
     SetMode = command(conversations.set_mode)
     ReadConversation = workflow(conversations.read)
@@ -24,4 +34,6 @@ class Messaging(Door, MessagingServicer):
     GetFile = workflow(files.get)
     DeleteFile = workflow(files.delete)
     GetContext = query(contexts.get, callers=CONTEXTS)
-    Deliver = workflow(sending.deliver, callers=CONTEXTS)
+    Deliver = workflow(deliveries.deliver, callers=CONTEXTS)
+    QueueMessages = command(deliveries.queue_messages, callers=CONTEXTS)
+    CancelQueued = command(deliveries.cancel_queued, callers=CONTEXTS)

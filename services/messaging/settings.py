@@ -1,15 +1,21 @@
 """What messaging is told by its environment."""
 
+from functools import cache
+from typing import Literal
+
 from pydantic import SecretStr
 
+from services.kit import egress
 from services.kit.blobs import Store
 from services.kit.crypto import Vault
+from services.kit.egress import Policy
 from services.kit.settings import ServiceSettings, load
 
 
 class MessagingSettings(ServiceSettings):
     jwt_secret_previous: SecretStr = SecretStr("")
     evolution_webhook_require_auth: bool | None = None
+    evolution_media_mode: Literal["base64", "url"] = "base64"
     public_url: str = "http://127.0.0.1:3000"
     egress_private: str = ""
 
@@ -27,14 +33,21 @@ class MessagingSettings(ServiceSettings):
         return self.evolution_webhook_require_auth
 
 
+@cache
+def settings() -> MessagingSettings:
+    configured: MessagingSettings = load(MessagingSettings)
+    return configured
+
+
+@cache
 def vault() -> Vault:
-    settings = load(MessagingSettings)
-    previous = settings.jwt_secret_previous.get_secret_value()
-    return Vault(settings.jwt_secret.get_secret_value(), (previous,) if previous else ())
+    previous = settings().jwt_secret_previous.get_secret_value()
+    return Vault(settings().jwt_secret.get_secret_value(), (previous,) if previous else ())
 
 
+@cache
 def store() -> Store:
-    given = load(MessagingSettings)
+    given = settings()
     return Store(
         endpoint=given.s3_endpoint,
         access_key=given.s3_access_key,
@@ -43,3 +56,8 @@ def store() -> Store:
         region=given.s3_region,
         public_endpoint=given.s3_public_endpoint,
     )
+
+
+@cache
+def callable_hosts() -> Policy:
+    return egress.policy(settings().egress_private)

@@ -1,48 +1,43 @@
 """Evolution's webhooks: each gets a receipt, none is lost, and none spoils the others of its batch."""
 
+import asyncio
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import orjson
 import psycopg
-from sqlalchemy import insert
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
-from services.kit.log import log
-from services.kit.settings import load
-from services.messaging import arrivals, instances, statuses
+from services.messaging import arrivals, instances, links, news, quarantine
 from services.messaging.arrivals import Arrival
 from services.messaging.evolution import events
-from services.messaging.inbound import (
-    ConnectionUpdate,
-    Envelope,
-    History,
-    Ignored,
-    Item,
-    Malformed,
-    Message,
-    QrCode,
-    StatusUpdate,
-)
-from services.messaging.models import Quarantined
-from services.messaging.settings import MessagingSettings
+from services.messaging.inbound import Envelope, History, Ignored, Malformed, Message
+from services.messaging.parking import Told
+from services.messaging.settings import settings
 
 POISON = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.ProgrammingError,
+    psycopg.errors.ProgramLimitExceeded,
     ValueError,
     TypeError,
     LookupError,
 )
+COLLISIONS = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
+TRIES = 4
+IN_A_THREAD = 256 * 1024
+HISTORY_CHUNK = 300
+
+NOTHING = Envelope("malformed", "", None, ())
 
 INSTANCES = """
-    select i.id, i.instance_name, i.instance_id_external, i.status, i.last_inbound_at, s.webhook_secret_hash,
-           s.previous_webhook_secret_hash, s.previous_webhook_secret_until
+    select i.id, i.instance_name, i.instance_id_external, i.status, i.status_told_at, i.last_inbound_at,
+           s.webhook_secret_hash, s.previous_webhook_secret_hash, s.previous_webhook_secret_until
     from instances i left join instance_secrets s on s.instance_id = i.id
     where i.instance_name = any(%(names)s) or i.instance_id_external = any(%(names)s)
 """
@@ -53,8 +48,10 @@ class Delivery:
     """One webhook on its way through: what it says, whose it is, and what becomes of it."""
 
     body: bytes
-    secret: str
-    envelope: Envelope | None = None
+    secret_hash: str | None
+    is_retrial: bool = False
+    envelope: Envelope = NOTHING
+    malformed: str | None = None
     instance: Row | None = None
     receipt: pb.Receipt | None = None
 
@@ -63,23 +60,37 @@ async def receive(
     db: Database, actor: Actor, request: pb.ReceiveWebhooksRequest
 ) -> pb.ReceiveWebhooksResponse:
     """Returns when everything that it says yes to is committed."""
-    deliveries = [_read(webhook) for webhook in request.webhooks]
-    await _recognise(db, [one for one in deliveries if one.envelope])
-    await _take_in(db, [one for one in deliveries if one.receipt is None])
+    deliveries = [
+        Delivery(webhook.body, instances.hash_secret(webhook.secret) if webhook.secret else None)
+        for webhook in request.webhooks
+    ]
+    await take_in(db, deliveries)
     return pb.ReceiveWebhooksResponse(receipts=[one.receipt or pb.Receipt(status=503) for one in deliveries])
 
 
-def _read(webhook: pb.Webhook) -> Delivery:
-    delivery = Delivery(webhook.body, webhook.secret)
+async def take_in(db: Database, deliveries: Sequence[Delivery]) -> None:
+    for delivery in deliveries:
+        await _read(delivery)
+    await _recognise(db, [one for one in deliveries if one.receipt is None])
+    for one in deliveries:
+        if one.receipt is None and one.instance:
+            await _store_history(db, one)
+    for step in (_store_messages, _tell_the_rest):
+        await _each(db, step, [one for one in deliveries if one.receipt is None])
+
+
+async def _read(delivery: Delivery) -> None:
+    """A long body in a thread: nobody waits for it."""
     try:
-        delivery.envelope = events.parse(webhook.body)
-    except Malformed as malformed:
-        if malformed.reason in ("not_json", "not_an_object", "no_event", "no_instance"):
-            delivery.receipt = pb.Receipt(status=400, received=False, reason=malformed.reason)
+        if len(delivery.body) > IN_A_THREAD:
+            delivery.envelope = await asyncio.to_thread(events.parse, delivery.body)
         else:
-            delivery.receipt = None
-            delivery.envelope = Envelope("malformed", "", None, (Ignored(malformed.reason),))
-    return delivery
+            delivery.envelope = events.parse(delivery.body)
+    except Malformed as malformed:
+        if malformed.reason == "not_json":
+            delivery.receipt = pb.Receipt(status=400, received=False, reason=malformed.reason)
+        delivery.malformed = malformed.reason
+        delivery.envelope = Envelope("malformed", malformed.instance, None, ())
 
 
 async def _recognise(db: Database, deliveries: Sequence[Delivery]) -> None:
@@ -94,18 +105,24 @@ async def _recognise(db: Database, deliveries: Sequence[Delivery]) -> None:
             one.receipt = pb.Receipt(
                 status=401, received=False, reason="The webhook secret is missing or wrong."
             )
+        elif one.malformed is not None:
+            await _set_aside(db, one, one.malformed)
+        elif one.instance is None and not _is_ignored(one):
+            await _set_aside(db, one, quarantine.NO_INSTANCE)
 
 
 def _names(delivery: Delivery) -> tuple[str, ...]:
     envelope = delivery.envelope
-    return (envelope.instance, envelope.instance_external_id or "") if envelope else ()
+    return envelope.instance, envelope.instance_external_id or ""
 
 
 def _is_authentic(delivery: Delivery) -> bool:
-    instance = delivery.instance
-    if instance is None or instance.webhook_secret_hash is None:
-        return not load(MessagingSettings).webhook_needs_secret
-    given = instances.hash_secret(delivery.secret)
+    """Of an instance that nobody knows yet the secret is checked when it is known: see quarantine.py."""
+    instance, given = delivery.instance, delivery.secret_hash or ""
+    if instance is None:
+        return bool(given) or not settings().webhook_needs_secret
+    if instance.webhook_secret_hash is None:
+        return not settings().webhook_needs_secret
     if hmac.compare_digest(given, instance.webhook_secret_hash):
         return True
     until = instance.previous_webhook_secret_until
@@ -116,107 +133,99 @@ def _is_authentic(delivery: Delivery) -> bool:
     )
 
 
-async def _take_in(db: Database, deliveries: list[Delivery]) -> None:
+Step = Callable[[Session, Sequence[Delivery]], Awaitable[object]]
+
+
+async def _each(db: Database, step: Step, deliveries: Sequence[Delivery]) -> None:
     """All in one transaction; where one of them is poison, each in its own, and that one set aside."""
     if not deliveries:
         return
     try:
-        async with db.begin() as session:
-            receipts = await _handle(session, deliveries)
+        await _together(db, step, deliveries)
     except POISON as error:
         if len(deliveries) == 1:
             await _set_aside(db, deliveries[0], type(error).__name__)
             return
         for one in deliveries:
-            await _take_in(db, [one])
-        return
-    for one, receipt in zip(deliveries, receipts, strict=True):
-        one.receipt = receipt
+            await _each(db, step, [one])
 
 
-async def _set_aside(db: Database, delivery: Delivery, reason: str) -> None:
-    async with db.begin() as session:
-        delivery.receipt = await _quarantine(session, delivery, reason)
+async def _together(db: Database, step: Step, deliveries: Sequence[Delivery]) -> None:
+    """Two transactions that wait for each other: one is told to come again."""
+    for attempt in range(TRIES):
+        try:
+            async with db.begin() as session:
+                await step(session, deliveries)
+            return
+        except COLLISIONS:
+            if attempt == TRIES - 1:
+                raise
+            await asyncio.sleep(0.02 * 3**attempt)
 
 
-async def _handle(session: Session, deliveries: list[Delivery]) -> list[pb.Receipt]:
-    """Messages first and together, then the rest one by one in the order they came."""
-    messages = [arrival for one in deliveries if one.instance for arrival in _messages(one)]
-    await arrivals.take_in(session, messages)
-    await instances.heard(session, [one.instance for one in deliveries if one.instance and _messages(one)])
-    return [await _finish(session, one) for one in deliveries]
+async def _store_history(db: Database, delivery: Delivery) -> None:
+    """What was written before the connection: thousands of messages, that are nobody's news."""
+    assert delivery.instance
+    instance = delivery.instance.id
+    for item in delivery.envelope.items:
+        for start in range(0, len(item.messages) if isinstance(item, History) else 0, HISTORY_CHUNK):
+            assert isinstance(item, History)
+            chunk = item.messages[start : start + HISTORY_CHUNK]
+            found = [Arrival(instance, message, is_history=True) for message in chunk]
+            await _each(db, partial(_store, found=found), [delivery])
+
+
+async def _store(session: Session, _: object, found: Sequence[Arrival]) -> None:
+    await arrivals.take_in(session, found)
+
+
+async def _store_messages(session: Session, deliveries: Sequence[Delivery]) -> None:
+    await arrivals.take_in(session, [arrival for one in deliveries for arrival in _messages(one)])
 
 
 def _messages(delivery: Delivery) -> list[Arrival]:
-    assert delivery.envelope is not None
-    assert delivery.instance is not None
-    found = []
-    for item in delivery.envelope.items:
-        if isinstance(item, Message):
-            found.append(Arrival(delivery.instance.id, item))
-        if isinstance(item, History):
-            found.extend(Arrival(delivery.instance.id, one, is_history=True) for one in item.messages)
-    return found
-
-
-async def _finish(session: Session, delivery: Delivery) -> pb.Receipt:
-    envelope = delivery.envelope
-    assert envelope is not None
-    if envelope.event == "malformed":
-        return await _quarantine(session, delivery, _ignored(envelope.items[0]) or "malformed")
-    if all(isinstance(item, Ignored) for item in envelope.items):
-        reason = _ignored(envelope.items[0]) if envelope.items else "empty"
-        return pb.Receipt(status=200, received=True, event=envelope.event, ignored=True, reason=reason)
     if delivery.instance is None:
-        return await _quarantine(session, delivery, "Instance not found")
-    reasons = [await _apply(session, delivery.instance, item) for item in envelope.items]
+        return []
+    envelope, instance = delivery.envelope, delivery.instance.id
+    found = [item for item in envelope.items if isinstance(item, Message)]
+    return [Arrival(instance, message, envelope.told_at) for message in found]
+
+
+async def _tell_the_rest(session: Session, deliveries: Sequence[Delivery]) -> None:
+    """Whatever is told besides messages; and that the instances live that sent some."""
+    heard = [one for one in deliveries if one.instance and _messages(one)]
+    await links.heard(session, [(one.instance, one.envelope.told_at) for one in heard])
+    told = [
+        Told(one.instance.id, item, one.envelope.told_at)
+        for one in deliveries
+        for item in one.envelope.items
+        if one.instance
+    ]
+    reasons = iter(await news.take_in(session, told))
+    for one in deliveries:
+        one.receipt = _receipt(one, [next(reasons) for _ in one.envelope.items] if one.instance else [])
+
+
+def _is_ignored(delivery: Delivery) -> bool:
+    return all(isinstance(item, Ignored) for item in delivery.envelope.items)
+
+
+def _receipt(delivery: Delivery, reasons: Sequence[str | None]) -> pb.Receipt:
+    envelope = delivery.envelope
     processed = sum(reason is None for reason in reasons)
     receipt = pb.Receipt(status=200, received=True, event=envelope.event, processed=processed)
     if not processed:
-        receipt.ignored, receipt.reason = True, next(reason for reason in reasons if reason)
+        said = [item.reason for item in envelope.items if isinstance(item, Ignored)] + [
+            *filter(None, reasons)
+        ]
+        receipt.ignored, receipt.reason = True, said[0] if said else "empty"
     return receipt
 
 
-async def _apply(session: Session, instance: Row, item: Item) -> str | None:
-    """None when it was taken in, else why it was not."""
-    match item:
-        case Message() | History():
-            return None
-        case StatusUpdate():
-            return await statuses.move(session, instance.id, item)
-        case ConnectionUpdate():
-            return await instances.connection_changed(session, instance.id, item)
-        case QrCode():
-            return await instances.show_qr(session, instance.id, item)
-        case Ignored(reason):
-            return reason
-        case _:
-            return f"{type(item).__name__.lower()}_not_supported"
-
-
-def _ignored(item: Item) -> str | None:
-    return item.reason if isinstance(item, Ignored) else None
-
-
-async def _quarantine(session: Session, delivery: Delivery, reason: str) -> pb.Receipt:
+async def _set_aside(db: Database, delivery: Delivery, reason: str) -> None:
     envelope = delivery.envelope
-    assert envelope is not None
-    await session.run(
-        insert(Quarantined).values(
-            instance_name=envelope.instance, reason=reason, body=_without_key(delivery.body)
-        )
+    if not delivery.is_retrial:
+        await quarantine.put(db, envelope.instance, reason, delivery.body, delivery.secret_hash)
+    delivery.receipt = pb.Receipt(
+        status=200, received=True, event=envelope.event, quarantined=True, reason=reason
     )
-    log.warning("webhook_quarantined", webhook_event=envelope.event, reason=reason)
-    return pb.Receipt(status=200, received=True, event=envelope.event, quarantined=True, reason=reason)
-
-
-def _without_key(body: bytes) -> bytes:
-    """Evolution puts the instance's key into every body; it is not ours to keep."""
-    try:
-        envelope = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return b"{}"
-    if isinstance(envelope, dict):
-        envelope.pop("apikey", None)
-        envelope.pop("api_key", None)
-    return orjson.dumps(envelope)

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -21,19 +23,46 @@ from services.messaging.inbound import (
     Ignored,
     Item,
     Malformed,
+    Media,
     Message,
     QrCode,
     StatusUpdate,
 )
 
 ACK_NUMBERS_START = -1  # the older scale counts the same words from -1
+LARGE = 64 * 1024
+FILE = b'"base64":"'
+EARLIEST_YEAR = 2000
 CONNECTIONS = {"open": "connected", "connected": "connected", "connecting": "connecting"}
 NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def parse(body: bytes, path_event: str = "") -> Envelope:
     """`path_event` is what "webhook by events" appends to the URL: it counts where the body does not say."""
-    envelope = decoded(body)
+    if len(body) < LARGE:
+        return read(decoded(body), path_event)
+    body, file = without_file(body)
+    return with_file(read(decoded(body), path_event), file)
+
+
+def without_file(body: bytes) -> tuple[bytes, str | None]:
+    """Cut the file out unread: JSON parsers need half a second for 50 MB, and hold everybody up meanwhile."""
+    start = body.find(FILE) + len(FILE)
+    if body.count(FILE) != 1:
+        return body, None
+    end = body.find(b'"', start)
+    return body[:start] + body[end:], str(body[start:end], "ascii", "replace")
+
+
+def with_file(envelope: Envelope, file: str | None) -> Envelope:
+    match envelope.items:
+        case (Message(media=Media() as media) as message,) if file:
+            return replace(envelope, items=(replace(message, media=replace(media, base64=file)),))
+        case _:
+            return envelope
+
+
+def read(envelope: Any, path_event: str) -> Envelope:
     if not isinstance(envelope, dict):
         raise Malformed("not_an_object")
     event = normalised(text(envelope.get("event")) or path_event)
@@ -42,12 +71,25 @@ def parse(body: bytes, path_event: str = "") -> Envelope:
     instance = text(envelope.get("instance")) or ""
     data = envelope.get("data")
     external_id = text(data.get("instanceId")) if isinstance(data, dict) else None
+    told_at = wall_clock(envelope.get("date_time"))
     reader = reader_of(event)
     if reader is None:
-        return Envelope(event, instance, external_id, (Ignored(event),))
+        return Envelope(event, instance, external_id, (Ignored(event),), told_at)
     if not instance:
         raise Malformed("no_instance")
-    return Envelope(event, instance, external_id, reader(data, envelope))
+    try:
+        return Envelope(event, instance, external_id, reader(data, envelope), told_at)
+    except Malformed as error:
+        raise Malformed(error.reason, instance) from error
+
+
+def wall_clock(value: object) -> datetime | None:
+    """Local time with a literal Z. It is the same in every retry, so it tells what came first over there."""
+    try:
+        moment = datetime.fromisoformat((text(value) or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo and moment.year > EARLIEST_YEAR else None
 
 
 def decoded(body: bytes) -> Any:
@@ -136,6 +178,7 @@ def status(data: dict[str, Any]) -> Item:
         status=records.STATUSES[word],
         from_me=key.get("fromMe", data.get("fromMe")) is True,
         played=word == "PLAYED",
+        rejected=word == "FAILED",
         chat=chats.chat({**data, **key}, data),
         participant=chats.participant(key, data),
     )

@@ -21,6 +21,7 @@ STATUSES = {
 }
 STATUS_NUMBERS = ("ERROR", "PENDING", "SERVER_ACK", "DELIVERY_ACK", "READ", "PLAYED")
 NOT_NAMES = {"você", "voce", "you", "me", "eu", "unknown"}
+LONGEST_ID = 255
 EDITS = {"MESSAGE_EDIT", "14"}
 REVOKES = {"REVOKE", "0"}
 
@@ -38,6 +39,8 @@ def message(data: dict[str, Any], *, echo: bool = False) -> Item:
     external_id = text(key.get("id"))
     if external_id is None:
         raise Malformed("message_without_id")
+    if max(len(external_id), len(chat.jid)) > LONGEST_ID:
+        raise Malformed("id_too_long")
     if found.name == "protocolMessage":
         return protocol(fields(found.node), external_id)
     if found.name == "reactionMessage":

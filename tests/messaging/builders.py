@@ -1,0 +1,123 @@
+"""What tests of messaging say: instances, webhooks, and what they left in the tables."""
+
+from typing import Any
+
+import orjson
+
+from protos import messaging_pb2 as pb
+from services.kit.actor import service
+from services.kit.db import Database
+from services.kit.tables import new_id
+from services.messaging import conversations, instances, waiting, webhooks
+from services.messaging.inbox import list_conversations as inbox_list
+from tests.support import ADMIN, SUPERVISOR
+
+GATEWAY = service("gateway")
+MARIA_JID = "5511988887777@s.whatsapp.net"
+
+
+async def make_instance(db: Database, name: str = "", api_url: str = "http://127.0.0.1:9") -> str:
+    """The id of an instance that exists."""
+    request = pb.CreateInstanceRequest(
+        name="Atendimento",
+        instance_name=name or f"wa-{new_id()}",
+        api_url=api_url,
+        api_key="global-key",
+    )
+    async with db.begin() as session:
+        made = await instances.create(session, ADMIN, request)
+    return made.instance.id
+
+
+def envelope(event: str, instance: str, data: Any, at: str | None = None) -> bytes:
+    body = {"event": event, "instance": instance, "data": data, "apikey": "invented"}
+    return orjson.dumps(body | ({"date_time": at} if at else {}))
+
+
+def upsert(instance: str, text: str, *, at: int = 1795459370, name: str = "Maria", **key: object) -> bytes:
+    """A customer's message."""
+    data = {
+        "key": {"remoteJid": MARIA_JID, "fromMe": False, "id": new_id(), **key},
+        "pushName": name,
+        "message": {"conversation": text},
+        "messageType": "conversation",
+        "messageTimestamp": at,
+    }
+    return envelope("messages.upsert", instance, data)
+
+
+async def receive(db: Database, *bodies: bytes, secret: str = "") -> list[pb.Receipt]:
+    hooks = [pb.Webhook(body=body, secret=secret) for body in bodies]
+    reply = await webhooks.receive(db, GATEWAY, pb.ReceiveWebhooksRequest(webhooks=hooks))
+    return [*reply.receipts]
+
+
+async def inbox(db: Database, **request: Any) -> list[pb.Conversation]:
+    async with db.read() as session:
+        asked = pb.ListConversationsRequest(limit=200, **request)
+        return [*(await inbox_list(session, SUPERVISOR, asked)).conversations]
+
+
+async def thread(db: Database, conversation: str) -> list[pb.Message]:
+    async with db.read() as session:
+        asked = pb.GetConversationRequest(id=conversation, messages_limit=500)
+        return [*(await conversations.get_conversation(session, SUPERVISOR, asked)).messages]
+
+
+PICTURES = {
+    "instances": """
+        select status, metadata::jsonb - 'x' as metadata from instances where id = %(id)s
+    """,
+    "contacts": """
+        select phone_number, name, lid, remote_jid, profile_picture_url, is_group, opt_in, named_at
+        from contacts where instance_id = %(id)s order by phone_number
+    """,
+    "conversations": """
+        select c.phone_number, v.status, v.conversation_mode, v.unread_count, v.customer_message_count,
+               v.last_message_at, v.last_message_preview, v.is_last_message_from_me, v.is_waiting, v.read_at,
+               v.metadata
+        from conversations v join contacts c on c.id = v.contact_id
+        where v.instance_id = %(id)s order by c.phone_number
+    """,
+    "messages": """
+        select m.message_id, c.phone_number, m.remote_jid, m.content, m.message_type, m.origin, m.is_from_me,
+               m.status, m.progress, m.timestamp, m.quoted_message_id, m.media_status, m.media_filename,
+               m.sender_name, m.sender_lid, m.original_content, m.edited_at, m.deleted_at is null as here,
+               m.metadata - 'playedAt' as metadata
+        from messages m join conversations v on v.id = m.conversation_id
+        join contacts c on c.id = v.contact_id
+        where m.instance_id = %(id)s order by m.message_id
+    """,
+    "threads": """
+        select c.phone_number, m.message_id
+        from messages m join conversations v on v.id = m.conversation_id
+        join contacts c on c.id = v.contact_id
+        where m.instance_id = %(id)s order by c.phone_number, m.timestamp, m.id
+    """,
+    "versions": """
+        select m.message_id, e.content, e.edited_at
+        from message_versions e join messages m on m.id = e.message_id
+        where m.instance_id = %(id)s order by 1, 3, 2
+    """,
+    "reactions": """
+        select m.message_id, r.reactor, r.emoji, r.is_from_me, r.reacted_at
+        from reactions r join messages m on m.id = r.message_id where m.instance_id = %(id)s order by 1, 2
+    """,
+    "parked": """
+        select distinct target, kind from parked where instance_id = %(id)s order by 1, 2
+    """,
+    "tallies": """
+        select status, is_unread, is_waiting, sum(amount)::int as amount from tallies
+        where instance_id = %(id)s group by 1, 2, 3 having sum(amount) <> 0 order by 1, 2, 3
+    """,
+}
+
+
+async def picture(db: Database, instance: str) -> dict[str, list[dict[str, Any]]]:
+    """All that is known of an instance, without the ids and times that are made here."""
+    await waiting.apply_what_came(db)
+    async with db.read() as session:
+        return {
+            table: [row._asdict() for row in await session.all(sql, id=instance)]
+            for table, sql in PICTURES.items()
+        }

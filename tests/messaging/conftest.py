@@ -1,0 +1,71 @@
+"""What messaging needs besides a database: S3, and leave to call the simulators on loopback."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from deploy.local.infrastructure import Addresses
+from protos import messaging_pb2 as pb
+from services.kit.db import Database
+from services.kit.tables import new_id
+from services.messaging import gate
+from tests.fakes.evolution import simulate
+from tests.fakes.loopback import serve
+from tests.fakes.whatsapp import Simulator
+from tests.messaging.builders import inbox, make_instance, receive
+
+os.environ["EGRESS_PRIVATE"] = "localhost, 127.0.0.0/8, ::1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def environment(addresses: Addresses) -> None:
+    os.environ.update(addresses.environment)
+
+
+@pytest.fixture(scope="session")
+async def sender(databases: dict[str, Database]) -> AsyncIterator[None]:
+    """The gate at work, as in every replica."""
+    work = asyncio.create_task(gate.run(databases["messaging"]))
+    yield
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+@dataclass
+class Shop:
+    """An instance on a simulated WhatsApp, whose webhooks reach messaging."""
+
+    db: Database
+    simulator: Simulator
+    instance: str
+    name: str
+
+    async def greeted_by(self, phone: str, text: str = "Olá") -> pb.Conversation:
+        """A customer writes; the conversation."""
+        self.simulator.say(phone, text, instance=self.name)
+        await self.simulator.settled()
+        (conversation,) = await inbox(self.db, search=phone, instance_id=self.instance)
+        return conversation
+
+
+@pytest.fixture
+async def shop(db: Database, sender: None) -> AsyncIterator[Shop]:
+    async def hook(request: Request) -> Response:
+        (receipt,) = await receive(db, await request.body())
+        return JSONResponse({"received": receipt.received}, receipt.status)
+
+    name = f"loja-{new_id()[-8:]}"
+    app = Starlette(routes=[Route("/hook", hook, methods=["POST"])])
+    async with serve(app) as url, simulate() as simulator:
+        simulator.instance(name, webhook=f"{url}/hook")
+        instance = await make_instance(db, name, simulator.url)
+        async with db.begin() as session:
+            await session.run("update instances set status = 'connected' where id = %(id)s", id=instance)
+        yield Shop(db, simulator, instance, name)

@@ -1,0 +1,111 @@
+"""Messages that leave: once, in order, with an honest outcome."""
+
+import asyncio
+
+import pytest
+
+from protos import messaging_pb2 as pb
+from services.messaging import deliveries, sending
+from services.messaging.sending import MessageNotSent, OutcomeUnknown
+from tests.fakes.evolution_webhooks import Fault
+from tests.messaging.builders import thread
+from tests.messaging.conftest import Shop
+from tests.support import INTELLIGENCE, SUPERVISOR
+
+PHONE = "5511988887777"
+
+
+def said(conversation: pb.Conversation, content: str, **more: object) -> pb.SendMessageRequest:
+    return pb.SendMessageRequest(conversation_id=conversation.id, content=content, **more)  # type: ignore[arg-type]
+
+
+def sent_texts(shop: Shop) -> list[str]:
+    return [line.text for line in shop.simulator.ledger]
+
+
+async def test_a_message_leaves_and_is_marked_as_sent(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+
+    sent = await sending.send(shop.db, SUPERVISOR, said(conversation, "Bom dia!"))
+
+    assert sent.message.status in ("sent", "delivered", "read")
+    assert sent_texts(shop) == ["Bom dia!"]
+    await shop.simulator.settled()
+    mine = [one for one in await thread(shop.db, conversation.id) if one.is_from_me]
+    assert [one.message_id for one in mine] == [shop.simulator.ledger[0].external_id]
+
+
+async def test_ten_at_once_leave_one_after_the_other(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+
+    await asyncio.gather(*(sending.send(shop.db, SUPERVISOR, said(conversation, f"{n}")) for n in range(10)))
+
+    await shop.simulator.settled()
+    messages = [one for one in await thread(shop.db, conversation.id) if one.is_from_me]
+    assert sorted(sent_texts(shop)) == sorted(str(n) for n in range(10))
+    assert [one.content for one in messages] == sent_texts(shop)
+
+
+async def test_the_same_client_id_is_sent_once(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    request = said(conversation, "Uma vez", client_message_id="abc")
+
+    answers = await asyncio.gather(*(sending.send(shop.db, SUPERVISOR, request) for _ in range(5)))
+
+    assert len({answer.message.id for answer in answers}) == 1
+    assert sent_texts(shop) == ["Uma vez"]
+
+
+@pytest.mark.parametrize("echo", ["first", "after", "never"])
+async def test_an_answer_that_never_comes_is_unknown_until_the_echo_tells(shop: Shop, echo: str) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    shop.simulator.plan.echo = echo
+    shop.simulator.plan.faults.append(Fault("cut"))
+
+    try:
+        answer = await sending.send(shop.db, SUPERVISOR, said(conversation, "Chegou?"))
+        status = answer.message.status
+    except OutcomeUnknown:
+        status = "unknown"
+    await shop.simulator.settled()
+
+    (mine,) = [one for one in await thread(shop.db, conversation.id) if one.is_from_me]
+    assert sent_texts(shop) == ["Chegou?"]
+    assert mine.status == ("unknown" if echo == "never" else mine.status)
+    assert echo == "never" or mine.message_id == shop.simulator.ledger[0].external_id
+    assert status in ("unknown", "sent", "delivered", "read")
+
+
+async def test_what_was_refused_is_failed_and_stays_visible(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    shop.simulator.plan.faults.append(Fault("status", status=400))
+
+    with pytest.raises(MessageNotSent) as refused:
+        await sending.send(shop.db, SUPERVISOR, said(conversation, "Não vai"))
+
+    assert refused.value.details["success"] is False
+    (mine,) = [one for one in await thread(shop.db, conversation.id) if one.is_from_me]
+    assert mine.status == "failed"
+    assert not shop.simulator.ledger
+
+
+async def test_what_is_proven_not_sent_is_tried_again(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    shop.simulator.plan.faults += [Fault("closed"), Fault("status", status=503)]
+
+    sent = await sending.send(shop.db, SUPERVISOR, said(conversation, "Na terceira"))
+
+    assert sent.message.status in ("sent", "delivered", "read")
+    assert sent_texts(shop) == ["Na terceira"]
+
+
+async def test_a_service_delivers_once_under_its_key(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    request = pb.DeliverRequest(
+        conversation_id=conversation.id, content="Lembrete", origin="reminder", key="reminder:1", wait=True
+    )
+
+    answers = [await deliveries.deliver(shop.db, INTELLIGENCE, request) for _ in range(3)]
+
+    assert len({answer.message.id for answer in answers}) == 1
+    assert sent_texts(shop) == ["Lembrete"]
