@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 import psycopg
@@ -45,7 +45,7 @@ async def hold(db: Database, holder: str, works: dict[str, Work]) -> None:
                 await _follow(held, works, running)
             await asyncio.sleep(RENEWAL)
     finally:
-        await _stop(running)
+        await end(running.values())
         with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
             async with db.begin() as session:
                 await session.run(RELEASE, holder=holder, names=sorted(works))
@@ -63,7 +63,7 @@ async def _claim(db: Database, holder: str, names: list[str]) -> set[str] | None
 
 
 async def _follow(held: set[str], works: dict[str, Work], running: dict[str, asyncio.Task[None]]) -> None:
-    await _stop({name: running.pop(name) for name in [*running] if name not in held})
+    await end(running.pop(name) for name in [*running] if name not in held)
     for name in held:
         task = running.get(name)
         if task is not None and task.done():
@@ -78,7 +78,11 @@ async def _work(work: Work) -> None:
     await work()
 
 
-async def _stop(tasks: dict[str, asyncio.Task[None]]) -> None:
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: on Python 3.11 `asyncio.wait_for` may swallow a cancellation."""
+    left = ended = {*tasks}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1)
+    await asyncio.gather(*ended, return_exceptions=True)

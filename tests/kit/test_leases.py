@@ -57,3 +57,24 @@ async def test_work_that_fails_is_begun_again(db: Database, monkeypatch: pytest.
     await asyncio.gather(holding, return_exceptions=True)
 
     assert begun > 1
+
+
+async def test_work_that_did_not_hear_that_it_is_over_is_told_again() -> None:
+    """As when `asyncio.wait_for` of Python 3.11 is cancelled in the instant in which it has its result."""
+    deaf = 2
+
+    async def work() -> None:
+        nonlocal deaf
+        while deaf:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                deaf -= 1
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(leases.end([task]), timeout=10)
+
+    assert task.cancelled()
