@@ -102,7 +102,7 @@ def _operation(route: Route, components: Components) -> dict[str, Any]:
 
 @cache
 def _operation_ids() -> dict[Route, str]:
-    """The RPC's name; its service's before it where another has the same, the method's for its second route."""
+    """The RPC's name; with its service's where another has the same, with the method's for a second route."""
     services = {(route.rpc.name, route.rpc.containing_service.name) for route in ROUTES}
     uses = Counter(name for name, _ in services)
     names: dict[Route, str] = {}

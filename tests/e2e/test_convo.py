@@ -43,8 +43,13 @@ async def test_the_doctor_finds_every_part_well(office: Office) -> None:
     assert not [one for one in findings.values() if one["state"] == "fail"]
 
 
-async def test_the_doctor_names_what_fails_and_the_mend(tmp_path: Path) -> None:
-    away = Stack("http://127.0.0.1:1", tmp_path, subprocess.Popen(["true"]))
+@pytest.fixture
+def away(tmp_path: Path) -> Stack:
+    """A system that does not run."""
+    return Stack("http://127.0.0.1:1", tmp_path, subprocess.Popen(["true"]))
+
+
+async def test_the_doctor_names_what_fails_and_the_mend(away: Stack) -> None:
 
     findings = await doctor(away, expect=1)
 
