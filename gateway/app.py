@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from gateway import catalogue, cors, openapi, pages, problems
+from gateway import catalogue, cors, openapi, pages, problems, simulator
 from gateway.auth import Revocations, admit
 from gateway.edge import Edge, served_methods
 from gateway.events import Events
@@ -91,6 +91,8 @@ def build(settings: GatewaySettings) -> Edge:
         return Response(catalogue.document(), media_type="application/json")
 
     pages.serve(app, "/docs", HERE / "docs")
+    if settings.app_env == "development" and settings.simulator_url:
+        simulator.serve(app, settings.simulator_url)
 
     return Edge(
         app,

@@ -102,13 +102,15 @@ def _operation(route: Route, components: Components) -> dict[str, Any]:
 
 @cache
 def _operation_ids() -> dict[Route, str]:
-    """The RPC's name; with the method before it where several routes lead to one RPC."""
-    uses = Counter(route.rpc.name for route in ROUTES)
+    """The RPC's name; with its service's where another has the same, with the method's for a second route."""
+    services = {(route.rpc.name, route.rpc.containing_service.name) for route in ROUTES}
+    uses = Counter(name for name, _ in services)
     names: dict[Route, str] = {}
     for route in ROUTES:
-        name = route.rpc.name if uses[route.rpc.name] == 1 else route.method.title() + route.rpc.name
+        service, rpc = route.rpc.containing_service.name, route.rpc.name
+        name = rpc if uses[rpc] == 1 else f"{service}{rpc}"
         while name in names.values():
-            name += "Too"
+            name = f"{route.method.title()}{name}"
         names[route] = name
     return {route: name[0].lower() + name[1:] for route, name in names.items()}
 

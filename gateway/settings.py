@@ -17,6 +17,7 @@ class GatewaySettings(Settings):
     sales_addr: str
     campaigns_addr: str
     knowledge_addr: str
+    simulator_url: str = ""  # set by the local stack
     nats_url: str = "nats://127.0.0.1:4222"
     s3_endpoint: str = "http://127.0.0.1:8333"
     s3_region: str = "us-east-1"

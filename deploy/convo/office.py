@@ -50,7 +50,14 @@ async def opened(place: Place) -> AsyncIterator[Office]:
         chat.write_notes(place.home, kept)
         office = Office(api, simulator)
         await _connect(office, place)
+        await keep_awake(api)
         yield office
+
+
+async def keep_awake(api: Api) -> None:
+    """The AI agent answers at any hour: who tries things does so in the evening too."""
+    hours = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [*range(7)]}
+    await api.call("PUT", "/api/ai/config", hours)
 
 
 async def _connect(office: Office, place: Place) -> None:

@@ -193,6 +193,8 @@ function find(event) {
     box.hidden = !box.dataset.words.includes(word);
     contents.querySelector(`[data-for="${CSS.escape(box.id)}"]`).hidden = box.hidden;
   }
+  for (const section of main.querySelectorAll("section")) section.hidden = !section.querySelector(".operation:not([hidden])");
+  main.scrollTop = 0;
 }
 
 document.querySelector("#find").addEventListener("input", find);

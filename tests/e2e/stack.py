@@ -86,14 +86,14 @@ def _start(home: Path, port: int, output: IO[bytes], environment: dict[str, str]
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.local"],
         cwd=ROOT,
-        env={**_clean(os.environ), **ours, **environment},
+        env={**clean(os.environ), **ours, **environment},
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
 
 
-def _clean(environment: Mapping[str, str]) -> dict[str, str]:
+def clean(environment: Mapping[str, str]) -> dict[str, str]:
     """What the tests set for themselves is not for the system."""
     ours = {"APP_ENV", "JWT_SECRET", "SERVICE_KEY", "SERVICE_KEYS", "DATABASE_URL", "GRPC_PORT"}
     return {name: value for name, value in environment.items() if name not in ours}

@@ -1,0 +1,94 @@
+"""`convo` against a living system: it finds it, tells what ails it, sows, keeps and brings back."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Office
+from tests.e2e.stack import ROOT, Stack, clean
+
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+
+
+async def convo(stack: Stack, *arguments: str, expect: int = 0) -> str:
+    ours = {"CONVO_HOME": str(stack.home), "API_URL": stack.url, "COLUMNS": "200"}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "deploy.convo", *arguments],
+        cwd=ROOT,
+        env={**clean(os.environ), **ours},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout
+
+
+async def doctor(stack: Stack, *, expect: int = 0) -> dict[str, dict[str, Any]]:
+    findings = json.loads(await convo(stack, "doctor", "--json", expect=expect))
+    return {one["name"]: one for one in findings}
+
+
+async def test_the_doctor_finds_every_part_well(office: Office) -> None:
+    findings = await doctor(office.stack)
+
+    assert {"database", "events", "files", "api", "outbox", "ai", "whatsapp"} <= set(findings)
+    assert not [one for one in findings.values() if one["state"] == "fail"]
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Stack:
+    """A system that does not run."""
+    return Stack("http://127.0.0.1:1", tmp_path, subprocess.Popen(["true"]))
+
+
+async def test_the_doctor_names_what_fails_and_the_mend(away: Stack) -> None:
+
+    findings = await doctor(away, expect=1)
+
+    assert findings["database"]["state"] == "fail"
+    assert "make run" in findings["database"]["mend"]
+    assert findings["api"]["state"] == "fail"
+
+
+async def test_events_are_told_as_they_are(office: Office) -> None:
+    lines = (await convo(office.stack, "tail", "--json", "--last", "1", "--count", "1")).splitlines()
+
+    event = json.loads(lines[-1])
+    assert event["name"].count(".") == 1
+    assert event["data"]
+
+
+async def test_signing_keys_rotate_and_nobody_is_logged_out(office: Office) -> None:
+    before = (await office.stack.call("GET", "/.well-known/jwks.json"))["keys"]
+
+    await convo(office.stack, "keys", "rotate")
+
+    after = (await office.stack.call("GET", "/.well-known/jwks.json"))["keys"]
+    assert {one["kid"] for one in before} < {one["kid"] for one in after}
+    await office.call("GET", "/api/auth/me")
+
+
+async def test_dead_letters_are_listed(office: Office) -> None:
+    await convo(office.stack, "dead", "list")
+    await convo(office.stack, "dead", "replay", "sales")
+    await convo(office.stack, "dead", "list", "nobody", expect=1)
+
+
+async def test_a_backup_brings_everything_back(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "all.dump"
+    await convo(office.stack, "backup", str(file))
+    entry = {"category": "faq", "question": "Depois da cópia?", "answer": "Sim."}
+    await office.call("POST", "/api/knowledge/manage", entry, expect=201)
+
+    await convo(office.stack, "restore", str(file))
+
+    listed = await office.call("GET", "/api/knowledge?limit=200")
+    assert "Depois da cópia?" not in {one["question"] for one in listed["entries"]}
