@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import importlib.util
 import json
 import shutil
@@ -18,15 +19,18 @@ from deploy.local.process import Part, Running, answers, running, spawn, until
 
 BUCKET = "convo-insight"
 TEMPLATE = Path(__file__).parents[1] / "envoy.yaml"
+BROKER = TEMPLATE.with_name("nats.conf")
+USERS = ("operator", *credentials.CALLERS)
 PROGRAMS = Path(sysconfig.get_path("scripts"))
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """How a client reaches the parts: the superuser's URL, and the variables that services read."""
+    """How a client reaches the parts: as superuser and operator, and NATS as each of its users."""
 
     database_url: str
     environment: dict[str, str]
+    nats_urls: dict[str, str]
 
 
 @contextlib.asynccontextmanager
@@ -49,10 +53,11 @@ async def started(folder: Path, *, durable: bool = False) -> AsyncIterator[Addre
                 for part in parts:
                     group.create_task(stack.enter_async_context(running(part)))
             environment = {
-                "NATS_URL": nats_url(nats_port, secrets.nats_token),
+                "NATS_URL": nats_url(nats_port, secrets.nats_token, "operator"),
                 **s3_environment(store_ports[0], secrets.s3_key, secrets.s3_secret),
             }
-            yield Addresses(postgres.url(database_port, secrets.database_password), environment)
+            nats_urls = {user: nats_url(nats_port, secrets.nats_token, user) for user in USERS}
+            yield Addresses(postgres.url(database_port, secrets.database_password), environment, nats_urls)
     finally:
         if not durable and site.data.parent != folder:
             shutil.rmtree(site.data.parent)
@@ -68,18 +73,10 @@ def nats(
     durable: bool = True,
     inherit: Sequence[int] = (),
 ) -> Part:
-    # By default JetStream syncs every two minutes: a power cut would lose what it has acknowledged.
-    sync = "sync_interval: always" if durable else ""
     configuration = folder / "nats.conf"
 
     async def launch() -> Running:
-        write_private(
-            configuration,
-            f"listen: 127.0.0.1:{port}\n"
-            f"http: 127.0.0.1:{monitor_port}\n"
-            f"authorization {{ token: {json.dumps(token)} }}\n"
-            f"jetstream {{ store_dir: {json.dumps(str(folder / 'nats'))}, {sync} }}\n",
-        )
+        write_private(configuration, broker(folder / "nats", port, monitor_port, token, durable=durable))
         return await spawn([PROGRAMS / "nats-server", "-c", configuration], log, inherit=inherit)
 
     async def ready(_: Running) -> None:
@@ -88,8 +85,24 @@ def nats(
     return Part("nats", port, log, launch, ready)
 
 
-def nats_url(port: int, token: str) -> str:
-    return f"nats://{token}@127.0.0.1:{port}"
+def broker(store: Path, port: int, monitor_port: int, token: str, *, durable: bool) -> str:
+    """NATS's configuration for this machine."""
+    return Template(BROKER.read_text()).substitute(
+        {f"PASSWORD_{user.upper()}": nats_password(token, user) for user in USERS},
+        ADDRESS="127.0.0.1",
+        PORT=port,
+        MONITOR_PORT=monitor_port,
+        STORE=json.dumps(str(store)),
+        SYNC_INTERVAL="always" if durable else '"2m"',
+    )
+
+
+def nats_password(token: str, user: str) -> str:
+    return f"p{hmac.digest(token.encode(), user.encode(), 'sha256').hex()}"  # a digit first: it were a number
+
+
+def nats_url(port: int, token: str, user: str) -> str:
+    return f"nats://{user}:{nats_password(token, user)}@127.0.0.1:{port}"
 
 
 def s3(

@@ -97,7 +97,6 @@ async def embedded(
         port, monitor_port = ports.free(2)
         log = home.log(folder, "nats")
         parts.append(infrastructure.nats(folder, port, monitor_port, secrets.nats_token, log, inherit=[lock]))
-        addresses["NATS_URL"] = infrastructure.nats_url(port, secrets.nats_token)
     if "S3_ENDPOINT" not in given:
         numbers = infrastructure.s3_ports()
         log = home.log(folder, "s3")
@@ -128,5 +127,9 @@ def simulator(stack: Stack) -> Part:
 
 def process(stack: Stack, member: Member, urls: dict[str, str]) -> Part:
     environment = {**stack.shared, **configuration.own(member, stack.secrets, urls)}
+    for broker in stack.below:
+        if broker.name == "nats" and broker.port:
+            token = stack.secrets.nats_token
+            environment["NATS_URL"] = infrastructure.nats_url(broker.port, token, member.service)
     log = home.log(stack.settings.home, member.name)
     return forks.child(stack.zygote, member.name, member.module, environment, member.port, log)

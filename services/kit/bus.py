@@ -5,6 +5,7 @@ import re
 import time
 from datetime import datetime, timedelta
 from functools import cache
+from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -28,6 +29,12 @@ def subject(full_name: str) -> str:
     return f"convo.{place}.{re.sub(r'(?<!^)(?=[A-Z])', '_', name).lower()}"
 
 
+def inbox(url: str) -> str:
+    """Where answers come: a place where only the user of the URL may listen (deploy/nats.conf)."""
+    parts = urlsplit(url)
+    return f"_INBOX_{parts.username}" if parts.password else "_INBOX"
+
+
 class Bus:
     def __init__(self, url: str, name: str) -> None:
         self.url = url
@@ -46,6 +53,7 @@ class Bus:
             reconnect_time_wait=1,
             allow_reconnect=True,
             error_cb=_log_error,
+            inbox_prefix=inbox(self.url),
         )
         await self.ensure_stream()
 

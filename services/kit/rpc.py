@@ -95,6 +95,7 @@ def stream(
                 yield message
 
     method.__name__ = fn.__name__
+    method.callers = callers  # type: ignore[attr-defined]
     return method
 
 

@@ -30,8 +30,8 @@ async def bus(stack: Stack) -> Bus:
     """The stream itself, to compare with."""
     text = (stack.home / "nats.conf").read_text()
     address = text.split("listen: ")[1].split("\n")[0]
-    token = text.split('token: "')[1].split('"')[0]
-    opened = Bus(f"nats://{token}@{address}", "test")
+    password = text.split("user: operator, password: ")[1].split()[0]
+    opened = Bus(f"nats://operator:{password}@{address}", "test")
     await opened.open()
     return opened
 

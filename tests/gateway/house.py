@@ -61,6 +61,7 @@ class House:
             "service_key": self.private[caller],
             "service_keys": json.dumps(self.public),
             "database_url": self.urls.get(caller, ""),
+            "nats_url": self.addresses.nats_urls.get(caller, ""),
             "grpc_port": str(self.ports.get(caller, 0)),
         }
 
