@@ -25,7 +25,7 @@ HEAD = ["", "requests/s", "p50 ms", "p99 ms", "refused", "CPU ms/request", "of w
 RAW = """
     insert into peer.raw (id, conversation_id, instance_id, message_id, remote_jid, content, message_type,
         origin, is_from_me, status, timestamp)
-    select %(id)s, conversation_id, instance_id, %(id)s::text, remote_jid, content, message_type,
+    select %(id)s::uuid, conversation_id, instance_id, %(id)s::uuid::text, remote_jid, content, message_type,
         origin, is_from_me, status, now() from peer.messages where id = %(like)s
 """
 ROUTES = {
