@@ -41,14 +41,14 @@ test: setup ## All tests, on throw-away infrastructure: T=tests/messaging K=repe
 	@$(PY) -m pytest -n auto --dist loadgroup $(or $(T),tests) $(if $(K),-k "$(K)")
 
 bench: setup tests/bench/peers/express/node_modules ## Measure, beside the peers: tests/bench/RESULTS.md; QUICK=1 SIZES=1000,30000
-	@$(PY) -m tests.bench && cat tests/bench/RESULTS.md
+	@QUICK=$(QUICK) $(PY) -m tests.bench && cat tests/bench/RESULTS.md
 
 tests/bench/peers/express/node_modules: tests/bench/peers/express/package.json
 	@cd tests/bench/peers/express && npm install --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 torture: setup ## Kill parts at random and count what was lost: SEED=1 ROUNDS=20
-	@$(PY) -m tests.faults
+	@SEED=$(SEED) ROUNDS=$(ROUNDS) $(PY) -m tests.faults
 
 check: setup ## Format, lint, types, boundaries, protos, migrations: what CI runs before the tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .

@@ -40,6 +40,7 @@ async def _serve(configured: GatewaySettings) -> None:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # Envoy says the address in a header of its own
             timeout_graceful_shutdown=15,
             timeout_keep_alive=75,
         )

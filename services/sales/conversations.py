@@ -1,8 +1,6 @@
 """Leads out of conversations: messages are counted, and every so many of them are read for a lead."""
 
-from typing import Any
-
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from protos.intelligence_pb2 import BantMessage
 from protos.messaging_pb2 import ConversationContext, MessageReceived
@@ -48,6 +46,19 @@ DONE = """
     update conversation_qualification_state set last_qualification_at = %(at)s, last_score = %(score)s
     where conversation_id = %(conversation)s
 """
+OPEN_LEAD = (
+    select(*SHOWN)
+    .where(
+        IS_OPEN,
+        or_(
+            Lead.conversation_id == bindparam("conversation"),
+            and_(Lead.conversation_id.is_(None), Lead.contact_id == bindparam("contact")),
+        ),
+    )
+    .order_by(Lead.conversation_id.nulls_last(), Lead.created_at.desc())
+    .limit(1)
+)  # the conversation's, or one of the same contact that has no conversation yet
+OPEN_LEAD_LOCKED = OPEN_LEAD.with_for_update()
 LAST_CLOSED = "select max(closed_at) from leads where conversation_id = %(conversation)s"
 
 
@@ -73,7 +84,7 @@ async def qualify(db: Database, event: QualificationDue) -> None:
     sector = context.conversation.sector_id or None
     async with db.read() as session:
         rules = await criteria.of(session, sector)
-        lead = await session.first(_open_lead(event))
+        lead = await session.first(OPEN_LEAD, conversation=event.conversation_id, contact=event.contact_id)
         activities = await qualification.noted(session, lead.id) if lead else []
         closed_at = await session.scalar(LAST_CLOSED, conversation=event.conversation_id)
     messages = _since(context, None if lead else closed_at)
@@ -118,20 +129,9 @@ async def _record(
     await session.run(DONE, conversation=event.conversation_id, score=score, at=now())
 
 
-def _open_lead(event: QualificationDue) -> Select[Any]:
-    """The conversation's open lead, or one of the same contact that has no conversation yet."""
-    of_contact = and_(Lead.conversation_id.is_(None), Lead.contact_id == event.contact_id)
-    return (
-        select(*SHOWN)
-        .where(IS_OPEN, or_(Lead.conversation_id == event.conversation_id, of_contact))
-        .order_by(Lead.conversation_id.nulls_last(), Lead.created_at.desc())
-        .limit(1)
-    )
-
-
 async def _lead(session: Session, event: QualificationDue) -> Row | None:
     """The open lead, locked; one that had no conversation has this one from now on."""
-    lead = await session.first(_open_lead(event).with_for_update())
+    lead = await session.first(OPEN_LEAD_LOCKED, conversation=event.conversation_id, contact=event.contact_id)
     if lead is None or lead.conversation_id:
         return lead
     return await leads.change(session, lead, {"conversation_id": event.conversation_id})

