@@ -1,4 +1,4 @@
-"""A short slice of the torture: `make torture` is the long form. Each story has a control that must fail."""
+"""A short slice of `make torture`; its control shows that the count sees what is wrong."""
 
 from collections.abc import AsyncIterator
 

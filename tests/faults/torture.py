@@ -81,7 +81,9 @@ async def torture(office: Office, seed: int, rounds: int) -> Ledger:
         await ready(office.stack)
         for task in writing:
             task.cancel()
-        await asyncio.gather(*writing, return_exceptions=True)
+        for ended in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(ended, Exception):  # an answer that Evolution would take for final
+                raise ended
     return ledger
 
 
