@@ -37,7 +37,7 @@ TRANSITIONS = {
     "paused": {"sending", "completed", "failed", "cancelled"},
 }
 LATE = timedelta(minutes=1)  # what a form may take to be sent
-KEY = re.compile(r"[\w.\-]+(?:/[\w.\- ]+)+")
+KEY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)+[A-Za-z0-9_-][A-Za-z0-9._-]*")
 ADDRESS = re.compile(r"https?://[^\s\\]+")
 COLUMNS = Campaign.__table__.c
 PLAIN = [field.name for field in pb.Campaign.DESCRIPTOR.fields if field.message_type is None]

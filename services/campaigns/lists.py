@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from protos.pages_pb2 import Pagination
 from services.kit import pages
 from services.kit.db import Row, Session
-from services.kit.errors import Invalid
 from services.kit.pages import Page
 
 LONG_AGO = "0001-01-01T00:00:00.000Z"  # where rows without a time sort
@@ -34,11 +33,8 @@ async def read(
 def _cut(
     filtered: Select[Any], page: Page, order: Sequence[ColumnElement[Any]], descending: bool
 ) -> Select[Any]:
-    if page.after is not None and len(page.after) != len(order):
-        raise Invalid("cursor is not a cursor of this list", fields={"cursor": "is of another list"})
     if page.after is not None:
-        last = tuple_(*(literal(value, column.type) for value, column in zip(page.after, order, strict=True)))
-        here = tuple_(*order)
+        here, last = tuple_(*order), pages.place(page, *order)
         filtered = filtered.where(here < last if descending else here > last)
     columns = [column.desc() if descending else column.asc() for column in order]
     return filtered.order_by(*columns).limit(page.fetch).offset(page.offset)

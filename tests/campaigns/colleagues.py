@@ -12,7 +12,7 @@ from protos.sales_pb2_grpc import SalesServicer
 from services.kit.tables import new_id
 
 
-class Identity(IdentityServicer):  # type: ignore[misc]
+class Identity(IdentityServicer):
     def __init__(self) -> None:
         self.clear()
 
@@ -57,7 +57,7 @@ class Identity(IdentityServicer):  # type: ignore[misc]
         return identity_pb2.ReadConfigResponse(values=values)
 
 
-class Sales(SalesServicer):  # type: ignore[misc]
+class Sales(SalesServicer):
     def __init__(self) -> None:
         self.clear()
 
@@ -98,7 +98,7 @@ class Sales(SalesServicer):  # type: ignore[misc]
         return sales_pb2.ListLeadContactsResponse(contact_ids=page, has_more=len(found) > len(page))
 
 
-class Intelligence(IntelligenceServicer):  # type: ignore[misc]
+class Intelligence(IntelligenceServicer):
     def __init__(self) -> None:
         self.clear()
 

@@ -1,6 +1,6 @@
 """Campaigns among its neighbours: servers of plain data, an empty house, and a clock that tests can move."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -28,7 +28,7 @@ async def neighbours(
     databases: dict[str, Database],
 ) -> AsyncIterator[tuple[Gate, Identity, Sales, Intelligence]]:
     """The servers that campaigns calls, at their address."""
-    everybody = Gate(), Identity(), Sales(), Intelligence()
+    everybody = Gate(), Identity(), Sales(), Intelligence()  # type: ignore[abstract]
     gate, identity, sales, intelligence = everybody
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
     add_MessagingServicer_to_server(gate, server)
@@ -77,7 +77,7 @@ def intelligence(neighbours: tuple[Gate, Identity, Sales, Intelligence]) -> Inte
 
 
 @pytest.fixture
-def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[datetime], None]]:
+def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[datetime], None]]:
     """Put the clock to a time; it runs on from there."""
     file = tmp_path / "clock"
     monkeypatch.setenv("CONVO_CLOCK_FILE", str(file))

@@ -1,5 +1,7 @@
 """Writing campaigns, and finding them."""
 
+from typing import Any
+
 import pytest
 
 from protos import campaigns_pb2 as pb
@@ -15,7 +17,7 @@ from tests.campaigns.world import announced, campaign, soon
 from tests.support import MARIA, SUPERVISOR
 
 
-def request(**fields: object) -> pb.CreateCampaignRequest:
+def request(**fields: Any) -> pb.CreateCampaignRequest:
     values = {"name": "Volta", "message_template": "Olá, {{clienteNome}}!", **fields}
     return pb.CreateCampaignRequest(**values)
 
@@ -131,7 +133,7 @@ async def test_the_list_filters_sorts_and_pages(db: Database) -> None:
         await campaign(db, name=name)
     await campaign(db, name="Delta", scheduled_at=rfc3339(soon(hours=2)))
 
-    async def names(**fields: object) -> list[str]:
+    async def names(**fields: Any) -> list[str]:
         async with db.read() as session:
             found = await campaigns.list_campaigns(session, MARIA, pb.ListCampaignsRequest(**fields))
         return [one.name for one in found.campaigns]
@@ -150,7 +152,7 @@ async def test_the_list_filters_sorts_and_pages(db: Database) -> None:
 @pytest.mark.parametrize("sort", ["-createdAt", "createdAt", "name", "-name", "scheduledAt", "-scheduledAt"])
 async def test_cursors_visit_every_campaign_once(db: Database, sort: str) -> None:
     for number in range(7):
-        when = {"scheduled_at": rfc3339(soon(hours=1 + number // 2))} if number % 2 else {}
+        when: dict[str, Any] = {"scheduled_at": rfc3339(soon(hours=1 + number // 2))} if number % 2 else {}
         await campaign(db, name=f"C{number // 2}", **when)
 
     seen, cursor = [], ""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.campaigns.world import tell
 from tests.support import MARIA
 
 
-async def detail(db: Database, id: str, **fields: object) -> pb.GetCampaignResponse:
+async def detail(db: Database, id: str, **fields: Any) -> pb.GetCampaignResponse:
     async with db.read() as session:
         return await reports.get(session, MARIA, pb.GetCampaignRequest(id=id, **fields))
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from protos import campaigns_pb2 as pb
 from protos import messaging_pb2 as messaging
-from services.campaigns import outcomes, pacing, recall, sending, starting
+from services.campaigns import pacing, progress, recall, sending, starting
 from services.campaigns.campaigns import WrongStatus
 from services.campaigns.outcomes import FAILURES_IN_A_ROW, FORWARD
 from services.campaigns.progress import WINDOW
@@ -24,7 +25,7 @@ Put = Callable[[datetime], None]
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
-async def started(db: Database, gate: Gate, count: int, **fields: object) -> str:
+async def started(db: Database, gate: Gate, count: int, **fields: Any) -> str:
     gate.add_contacts(count)
     draft = await campaign(db, **fields)
     await starting.send(db, SUPERVISOR, pb.SendCampaignRequest(id=draft.id))
@@ -153,7 +154,7 @@ async def test_a_status_only_moves_forward(db: Database, gate: Gate, old: str, n
         names = ["pending", "queued", "sent", "delivered", "read", "failed", "unknown", "cancelled"]
         zeros = ", ".join(f"{name}_count = 0" for name in names)
         await session.run(f"update campaigns set {zeros}")
-        await outcomes.count(session, id, "cancelled", old)
+        await progress.count(session, id, "cancelled", old)
         await session.run("update campaigns set cancelled_count = 0")
 
     await tell(db, status(message, new))

@@ -34,7 +34,7 @@ async def tell(db: Database, *events: Message, times: int = 1) -> None:
 
 async def settle(db: Database) -> list[str]:
     """Announce what there is to announce, until there is nothing left. The names, in order."""
-    names = []
+    names: list[str] = []
     while True:
         async with db.begin() as session:
             row = await session.first(TAKE)
