@@ -89,12 +89,15 @@ def _regression(rows: Vector, truth: Vector) -> tuple[Vector, Vector]:
 def _centred(vectors: Vector, mean: Vector) -> Vector:
     """The model's vectors crowd together; what tells them apart is how they differ from the mean."""
     moved = vectors - mean
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    lengths: Vector = np.linalg.norm(moved, axis=1, keepdims=True)
+    centred: Vector = moved / lengths
+    return centred
 
 
 def _softmax(scores: Vector) -> Vector:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers: Vector = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Vector = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def store(trained: dict[str, Classifier]) -> None:

@@ -223,7 +223,7 @@ async def poison(office: Office, number: int) -> None:
     secrets = json.loads((office.stack.home / "secrets.json").read_text())
     port = re.search(r"listen: *\"?127\.0\.0\.1:(\d+)", told)
     assert port, told
-    bus = Bus(nats_url(int(port[1]), secrets["nats_token"]), "poisoner")
+    bus = Bus(nats_url(int(port[1]), secrets["nats_token"], "operator"), "poisoner")
     await bus.open()
     for _ in range(number):
         id = new_id()

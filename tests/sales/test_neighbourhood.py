@@ -185,12 +185,12 @@ async def test_a_meeting_moves_no_lead_further(session: Session) -> None:
 
 @pytest.mark.parametrize("id", ["", new_id()], ids=["without a lead", "of a deleted lead"])
 async def test_a_meeting_without_a_lead_is_no_ones_story(session: Session, id: str) -> None:
-    meeting = {"meeting_id": new_id(), "lead_id": id}
+    meeting = new_id()
 
-    await meetings.note_scheduled(session, MeetingScheduled(**meeting))
-    await meetings.note_rescheduled(session, MeetingRescheduled(**meeting))
-    await meetings.note_cancelled(session, MeetingCancelled(**meeting))
-    await meetings.note_no_show(session, MeetingNoShow(**meeting))
+    await meetings.note_scheduled(session, MeetingScheduled(meeting_id=meeting, lead_id=id))
+    await meetings.note_rescheduled(session, MeetingRescheduled(meeting_id=meeting, lead_id=id))
+    await meetings.note_cancelled(session, MeetingCancelled(meeting_id=meeting, lead_id=id))
+    await meetings.note_no_show(session, MeetingNoShow(meeting_id=meeting, lead_id=id))
 
     assert (
         await session.scalar("select count(*) from lead_activities where lead_id::text = %(id)s", id=id) == 0
