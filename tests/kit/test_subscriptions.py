@@ -21,9 +21,11 @@ async def consuming(db: Database, bus: Bus, line: Subscription, name: str = "") 
     consumer = Consumer(db, bus, f"kit-{new_id()}", line)
     consumer.name = name or consumer.name
     running = asyncio.create_task(consumer.run())
-    yield consumer.name
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    try:
+        yield consumer.name
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def announce(db: Database, bus: Bus, *events: pb.ConversationRead) -> None:
