@@ -57,7 +57,8 @@ async def plan(settings: Settings, lock: int) -> Stack:
     log = home.log(settings.home, "envoy")
     addresses["SIMULATOR_URL"] = f"http://127.0.0.1:{simulator_port}"
     shared = configuration.shared({**mail(settings), **settings.given, **addresses}, secrets, members)
-    home.note(settings.home, {**shared, "DATABASE_URL": admin_url})
+    operator = nats_address(parts, secrets, "operator")
+    home.note(settings.home, {**shared, **operator, "DATABASE_URL": admin_url})
     return Stack(
         settings=settings,
         secrets=secrets,
@@ -126,10 +127,16 @@ def simulator(stack: Stack) -> Part:
 
 
 def process(stack: Stack, member: Member, urls: dict[str, str]) -> Part:
-    environment = {**stack.shared, **configuration.own(member, stack.secrets, urls)}
-    for broker in stack.below:
-        if broker.name == "nats" and broker.port:
-            token = stack.secrets.nats_token
-            environment["NATS_URL"] = infrastructure.nats_url(broker.port, token, member.service)
+    own = configuration.own(member, stack.secrets, urls)
+    environment = {**stack.shared, **own, **nats_address(stack.below, stack.secrets, member.service)}
     log = home.log(stack.settings.home, member.name)
     return forks.child(stack.zygote, member.name, member.module, environment, member.port, log)
+
+
+def nats_address(parts: list[Part], secrets: Credentials, user: str) -> dict[str, str]:
+    """How this user reaches the embedded NATS; nothing where the user of the stack brings one."""
+    return {
+        "NATS_URL": infrastructure.nats_url(part.port, secrets.nats_token, user)
+        for part in parts
+        if part.name == "nats" and part.port
+    }
