@@ -135,8 +135,7 @@ def process(stack: Stack, member: Member, urls: dict[str, str]) -> Part:
 
 def nats_address(parts: list[Part], secrets: Credentials, user: str) -> dict[str, str]:
     """How this user reaches the embedded NATS; nothing where the user of the stack brings one."""
-    return {
-        "NATS_URL": infrastructure.nats_url(part.port, secrets.nats_token, user)
-        for part in parts
-        if part.name == "nats" and part.port
-    }
+    for part in parts:
+        if part.name == "nats" and part.port:
+            return {"NATS_URL": infrastructure.nats_url(part.port, secrets.nats_token, user)}
+    return {}
