@@ -76,7 +76,9 @@ async def set_status(
     Without `told_at` it is our own observation, which counts until Evolution tells something.
     """
     row = await session.first(
-        select(Instance.status, Instance.status_told_at).where(Instance.id == instance).with_for_update()
+        select(Instance.status, Instance.status_told_at)
+        .where(Instance.id == instance)
+        .with_for_update(key_share=True)  # a new contact, which names the instance, need not wait
     )
     if row is None:
         return "unknown_instance"

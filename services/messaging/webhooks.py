@@ -192,9 +192,7 @@ def _messages(delivery: Delivery) -> list[Arrival]:
 
 
 async def _tell_the_rest(session: Session, deliveries: Sequence[Delivery]) -> None:
-    """Whatever is told besides messages; and that the instances live that sent some."""
-    heard = [one for one in deliveries if one.instance and _messages(one)]
-    await links.heard(session, [(one.instance, one.envelope.told_at) for one in heard])
+    """Whatever is told besides messages; and, last since locks have one order, which instances live."""
     told = [
         Told(one.instance.id, item, one.envelope.told_at)
         for one in deliveries
@@ -202,6 +200,8 @@ async def _tell_the_rest(session: Session, deliveries: Sequence[Delivery]) -> No
         if one.instance
     ]
     reasons = iter(await news.take_in(session, told))
+    heard = [one for one in deliveries if one.instance and _messages(one)]
+    await links.heard(session, [(one.instance, one.envelope.told_at) for one in heard])
     for one in deliveries:
         one.receipt = _receipt(one, [next(reasons) for _ in one.envelope.items] if one.instance else [])
 
