@@ -1,6 +1,8 @@
 """One stack and one simulated WhatsApp for all stories of this folder."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +55,15 @@ async def stack() -> AsyncIterator[Stack]:
 
 @pytest.fixture(scope="session")
 async def office(stack: Stack) -> AsyncIterator[Office]:
+    async with furnished(stack) as office:
+        always = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [*range(7)]}
+        await office.call("PUT", "/api/ai/config", {**always, "responseDelaySeconds": 0})
+        yield office
+
+
+@asynccontextmanager
+async def furnished(stack: Stack) -> AsyncIterator[Office]:
+    """With an administrator, and an instance of a simulated WhatsApp that tells what happens."""
     person = {"email": f"admin-{new_id()}@empresa.com.br", "password": PASSWORD, "fullName": "Ana Admin"}
     await stack.call("POST", "/api/auth/register", person, expect=201)
     tokens = await stack.call("POST", "/api/auth/login", person)
@@ -72,6 +83,16 @@ async def office(stack: Stack) -> AsyncIterator[Office]:
             f"/api/whatsapp/instances/{office.instance_id}/configure-webhook",
             {"url": f"{stack.url}/api/whatsapp/webhooks/evolution"},
         )
-        always = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [*range(7)]}
-        await office.call("PUT", "/api/ai/config", {**always, "responseDelaySeconds": 0})
         yield office
+
+
+async def shown(
+    read: Callable[[], Awaitable[dict[str, Any]]], true: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """What is read, once it is as it should be."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await read()
+            if true(found):
+                return found
+            await asyncio.sleep(0.2)
