@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import socket
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -21,7 +23,21 @@ def main() -> None:
 
 
 class Server(uvicorn.Server):
-    """Ends the event streams when it ends: they would not end by themselves."""
+    """Turns unready before it closes its door, and ends the event streams: they would not by themselves."""
+
+    drain_s: float
+    loop: asyncio.AbstractEventLoop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM: Envoy sees that we leave and asks others. Who cannot wait sends it again, or SIGINT."""
+        edge: Any = self.config.app
+        if sig == signal.SIGTERM and not edge.leaving:
+            edge.leaving = True
+            self.loop.call_soon_threadsafe(
+                self.loop.call_later, self.drain_s, super().handle_exit, sig, frame
+            )
+            return
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         edge: Any = self.config.app
@@ -45,6 +61,8 @@ async def _serve(configured: GatewaySettings) -> None:
             timeout_keep_alive=75,
         )
     )
+    server.drain_s = configured.drain_s
+    server.loop = asyncio.get_running_loop()
     telling = asyncio.create_task(_tell_ready(server, configured.ready_fd))
     await server.serve()
     telling.cancel()

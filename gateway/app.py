@@ -69,6 +69,8 @@ def build(settings: GatewaySettings) -> Edge:
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:
+        if edge.leaving:
+            raise Unavailable("This replica is about to end.")
         if not revocations.caught_up.is_set():
             raise Unavailable("Identity has not answered yet.")
         return {"status": "ready"}
@@ -94,7 +96,7 @@ def build(settings: GatewaySettings) -> Edge:
     if settings.app_env == "development" and settings.simulator_url:
         simulator.serve(app, settings.simulator_url)
 
-    return Edge(
+    edge = Edge(
         app,
         Router(ROUTES),
         Proxy(peers, people, revocations, Storage(peers["messaging"], _store(settings))),
@@ -103,6 +105,7 @@ def build(settings: GatewaySettings) -> Edge:
         cors.origins(settings.frontend_url, production=settings.app_env == "production"),
         Limiter(settings.rate_limit_requests, settings.rate_limit_window_s),
     )
+    return edge
 
 
 def _store(settings: GatewaySettings) -> Store:

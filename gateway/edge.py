@@ -42,6 +42,7 @@ class Edge:
         self.stream = stream
         self.origins = origins
         self.limiter = limiter
+        self.leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

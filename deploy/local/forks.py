@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGINT, SIGKILL
 from typing import Any
 
 from deploy.local.process import Died, Part, Running, spawn
@@ -64,7 +64,8 @@ def child(
         assert process.said is not None
         await asyncio.shield(process.said)
 
-    return Part(name, port, log, launch, ready, grace=15.0)
+    # SIGTERM would wait until callers have gone elsewhere: when everything ends there is no elsewhere.
+    return Part(name, port, log, launch, ready, stop_with=SIGINT, grace=15.0)
 
 
 def order(zygote: Zygote, **words: Any) -> None:

@@ -169,7 +169,7 @@ def tell(nursery: Nursery, event: dict[str, object]) -> None:
 
 def end(nursery: Nursery) -> None:
     """Ask every child to end, and insist after a while."""
-    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+    for number, patience in ((signal.SIGINT, GRACE), (signal.SIGKILL, GRACE)):
         for pid in nursery.children:
             os.kill(pid, number)
         deadline = time.monotonic() + patience

@@ -40,6 +40,7 @@ class Bus:
         self.url = url
         self.name = name
         self.client = Client()
+        self.leaving = False  # this process ends in order, and there is time to finish what is in hand
 
     @property
     def stream(self) -> JetStreamContext:

@@ -45,7 +45,7 @@ async def hold(db: Database, holder: str, works: dict[str, Work]) -> None:
                 await _follow(held, works, running)
             await asyncio.sleep(RENEWAL)
     finally:
-        await end(running.values())
+        await end(running.values(), patience=LIFETIME - RENEWAL)
         with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
             async with db.begin() as session:
                 await session.run(RELEASE, holder=holder, names=sorted(works))
@@ -63,7 +63,7 @@ async def _claim(db: Database, holder: str, names: list[str]) -> set[str] | None
 
 
 async def _follow(held: set[str], works: dict[str, Work], running: dict[str, asyncio.Task[None]]) -> None:
-    await end(running.pop(name) for name in [*running] if name not in held)
+    await end([running.pop(name) for name in [*running] if name not in held], patience=RENEWAL / 2)
     for name in held:
         task = running.get(name)
         if task is not None and task.done():
@@ -78,11 +78,14 @@ async def _work(work: Work) -> None:
     await work()
 
 
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel until they have ended: on Python 3.11 `asyncio.wait_for` may swallow a cancellation."""
+async def end(tasks: Iterable[asyncio.Task[None]], *, patience: float) -> None:
+    """Cancel until they have ended: on Python 3.11 `asyncio.wait_for` may swallow a cancellation.
+
+    A task may take its time to finish what it has in hand: a second cancellation would cut that short.
+    """
     left = ended = {*tasks}
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=1)
+        _, left = await asyncio.wait(left, timeout=patience)
     await asyncio.gather(*ended, return_exceptions=True)

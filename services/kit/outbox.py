@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import datetime
 
 import orjson
@@ -154,7 +155,6 @@ async def keep_relaying(db: Database, bus: Bus) -> None:
         except (NatsError, TimeoutError, OSError) as error:
             log.warning("relay_waits", error=type(error).__name__)
             await asyncio.sleep(1)
-        try:
-            await asyncio.wait_for(db.committed.wait(), POLL)
-        except TimeoutError:
-            continue
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL):
+                await db.committed.wait()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from signal import SIGINT, SIGTERM
 from typing import Any
 
 import grpc
@@ -17,13 +18,15 @@ from services.kit import dead, jobs, leases, log, outbox, retention, settings, s
 from services.kit.bus import Bus
 from services.kit.db import Database
 from services.kit.jobs import Job
-from services.kit.peers import LARGEST, Peer
+from services.kit.peers import Peer
+from services.kit.replicas import LARGEST
 from services.kit.rpc import Door
 from services.kit.settings import ServiceSettings
 from services.kit.subscriptions import Subscription
 from services.kit.tokens import Callers, FetchKeys, People
 
 GRACE = 10.0
+LIVE = "live"  # the probe that tells whether the event loop turns, and never anything else
 PURGE = jobs.every(timedelta(hours=6), retention.purge)
 OPTIONS = [
     ("grpc.so_reuseport", 0),
@@ -59,6 +62,7 @@ def run(service: Service) -> None:
 
 
 async def _serve(service: Service, configured: ServiceSettings) -> None:
+    ending = told_to_end()
     db = Database(configured.database_url, schema=service.name, size=configured.pool_size)
     bus = Bus(configured.nats_url, configured.replica)
     callers = Callers(service.name, configured)
@@ -68,27 +72,50 @@ async def _serve(service: Service, configured: ServiceSettings) -> None:
     door = service.door(db, callers, People(_fetch_keys(service, configured, db, callers)))
     server, probes = _server(service, door)
     server.add_insecure_port(f"{configured.grpc_host}:{configured.grpc_port}")
+    await probes.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
     await server.start()
     background = asyncio.create_task(_background(service, configured, db, bus))
     always = asyncio.create_task(jobs.keep_always(db, service.jobs))
-    await probes.set("", health_pb2.HealthCheckResponse.SERVING)
     _tell_ready(configured.ready_fd)
     log.log.info("service_started", replica=configured.replica)
 
-    await _terminated(background)
-    await probes.enter_graceful_shutdown()
+    awaited: set[asyncio.Future[Any]] = {ending, background}
+    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    bus.leaving = True
+    background.cancel()
+    await leave(probes, configured.drain_s if ending.done() and ending.result() is SIGTERM else 0)
     door.hang_up()
     await server.stop(GRACE)
-    await leases.end([background, always])
+    await leases.end([background, always], patience=GRACE)
     await bus.close()
     await db.close()
     log.log.info("service_stopped", replica=configured.replica)
 
 
+def told_to_end() -> asyncio.Future[signal.Signals]:
+    """SIGTERM or SIGINT. Call it before anybody may believe that we are ready for them."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def tell(number: signal.Signals) -> None:
+        if not told.done():
+            told.set_result(number)
+
+    for number in (SIGTERM, SIGINT):
+        loop.add_signal_handler(number, tell, number)
+    return told
+
+
+async def leave(probes: health.aio.HealthServicer, seconds: float) -> None:
+    """Readiness ends first: callers follow it and go elsewhere, and only then the door is closed."""
+    await probes.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await asyncio.sleep(seconds)
+
+
 def _server(service: Service, door: Door) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     server = grpc.aio.server(options=OPTIONS)
     service.register(door, server)
-    probes = health.aio.HealthServicer()
+    probes = health.aio.HealthServicer()  # "" says whether we are ready: we are, once the server listens
     health_pb2_grpc.add_HealthServicer_to_server(probes, server)
     return server, probes
 
@@ -109,15 +136,6 @@ async def _background(service: Service, configured: ServiceSettings, db: Databas
         **jobs.works(db, [*service.jobs, PURGE]),
     }
     await leases.hold(db, configured.replica, works)
-
-
-async def _terminated(background: asyncio.Task[None]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    background.add_done_callback(lambda _: stop.set())
-    await stop.wait()
 
 
 def _tell_ready(ready_fd: int | None) -> None:

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     replica: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     ready_fd: int | None = None
+    drain_s: float = Field(default=2.0, ge=0)  # from SIGTERM until the door closes: callers go elsewhere
 
     jwt_secret: SecretStr
     service_key: SecretStr

@@ -8,6 +8,7 @@ shares a transaction with what came at the same time, and goes alone only where 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,6 +33,8 @@ ACK_WAIT = 15.0
 HEARTBEAT = 5.0
 HANDLING_LIMIT = 60.0
 MOST_TOGETHER = 100
+FINISH = 3.5  # less than a lease lives on
+HURRY = 0.5  # when the lease is somebody else's in a moment
 PAUSES = (0.2, 1.0, 3.0, 10.0)
 OUTAGE_PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, *[20.0] * 30)
 OUTAGES = (
@@ -87,21 +90,37 @@ class Consumer:
         self.queues: dict[str, deque[Msg]] = {}
         self.free = asyncio.Semaphore(line.lanes)
         self.tasks: set[asyncio.Task[None]] = set()
+        self.leaving = False
+        self.fetched: deque[Msg] = deque()
+        self.unhandled: list[Msg] = []
 
     async def run(self) -> None:
         heart = asyncio.create_task(self._beat())
         try:
-            while True:
+            while not _is_cancelled():
                 try:
                     await self._pull()
                 except (APIError, NatsError, TimeoutError, OSError) as error:
                     log.warning("consumer_waits", consumer=self.name, error=type(error).__name__)
                     await asyncio.sleep(0.5)
         finally:
+            await self._leave()
             heart.cancel()
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(heart, *self.tasks, return_exceptions=True)
+            await asyncio.gather(heart, return_exceptions=True)
+
+    async def _leave(self) -> None:
+        """Finish what is at work; the rest goes back at once and in order, to whoever is next."""
+        self.leaving = True
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=FINISH if self.bus.leaving else HURRY)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        with suppress(NatsError, OSError):
+            for message in sorted(
+                [*self.unhandled, *self.fetched], key=lambda one: one.metadata.sequence.stream
+            ):
+                await message.nak()
 
     async def _pull(self) -> None:
         config = ConsumerConfig(
@@ -110,15 +129,19 @@ class Consumer:
         topic = subject(self.line.event.DESCRIPTOR.full_name)
         pull = await self.bus.stream.pull_subscribe(topic, durable=self.name, stream=STREAM, config=config)
         try:
-            while True:
+            while not _is_cancelled():
                 try:
                     batch = await pull.fetch(MOST_TOGETHER, timeout=5)
                 except (FetchTimeoutError, TimeoutError):
                     info = await pull.consumer_info()
                     telemetry.BEHIND.labels(self.name).set(info.num_pending or 0)
                     continue
-                for message in await self._take_together(batch) if self.line.once else batch:
-                    await self._enqueue(message)
+                self.fetched = deque(batch)
+                if self.line.once:
+                    self.fetched = deque(await self._take_together(batch))
+                while self.fetched:
+                    await self._enqueue(self.fetched[0])
+                    self.fetched.popleft()
         finally:
             await pull.unsubscribe()
 
@@ -159,10 +182,11 @@ class Consumer:
     async def _lane(self, key: str) -> None:
         queue = self.queues[key]
         try:
-            while queue:
+            while queue and not self.leaving:
                 await self._handle(queue[0])
                 queue.popleft()
         finally:
+            self.unhandled += queue
             del self.queues[key]
             self.free.release()
 
@@ -209,6 +233,12 @@ class Consumer:
                         await message.in_progress()
                     except (NatsError, OSError):
                         break
+
+
+def _is_cancelled() -> bool:
+    """Python 3.11's `wait_for`, in which the client of NATS waits, now and then swallows a cancellation."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def handle(db: Database, line: Subscription, consumer: str, body: bytes, event_id: str) -> None:

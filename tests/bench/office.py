@@ -33,14 +33,14 @@ class Office:
         return await self.stack.call("GET", path, token=self.token)
 
 
-def running(home: Path) -> AbstractAsyncContextManager[Stack]:
-    return stacks.running(home, RATE_LIMIT_REQUESTS=UNLIMITED)
+def running(home: Path, **environment: str) -> AbstractAsyncContextManager[Stack]:
+    return stacks.running(home, RATE_LIMIT_REQUESTS=UNLIMITED, **environment)
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Office]:
+async def opened(**environment: str) -> AsyncIterator[Office]:
     with open_folder() as home:
-        async with running(home) as stack:
+        async with running(home, **environment) as stack:
             yield await furnish(stack)
 
 

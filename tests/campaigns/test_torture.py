@@ -49,11 +49,11 @@ async def storm(db: Database, gate: Gate, chance: random.Random, id: str) -> Non
     workers = [asyncio.create_task(worker(db, chance)) for _ in range(WORKERS)]
     for _ in range(ROUNDS):
         victim = chance.randrange(WORKERS)
-        await end([workers[victim]])
+        await end([workers[victim]], patience=1)
         workers[victim] = asyncio.create_task(worker(db, chance))
         await misfortune(db, gate, chance, id)
         await asyncio.sleep(chance.random() * 0.05)
-    await end(workers)
+    await end(workers, patience=1)
 
 
 async def misfortune(db: Database, gate: Gate, chance: random.Random, id: str) -> None:

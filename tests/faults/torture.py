@@ -94,16 +94,16 @@ async def _write(client: httpx2.AsyncClient, office: Office, phone: str, ledger:
     for number in itertools.count():
         text = f"{phone}-{number}"
         attempted.add(text)
-        while not await _post(client, office, phone, text):
+        while not await post(client, office, phone, text):
             ledger.repeats += 1
             await asyncio.sleep(0.5)
         accepted.add(text)
         if number % 5 == 0:
-            await _post(client, office, phone, text)
+            await post(client, office, phone, text)
         await asyncio.sleep(PAUSE)
 
 
-async def _post(client: httpx2.AsyncClient, office: Office, phone: str, text: str) -> bool:
+async def post(client: httpx2.AsyncClient, office: Office, phone: str, text: str) -> bool:
     data = {
         "key": {"remoteJid": f"{phone}@s.whatsapp.net", "fromMe": False, "id": text},
         "pushName": "Cliente",
@@ -237,7 +237,7 @@ async def write_some(office: Office, phone: str, number: int) -> Ledger:
     ledger = Ledger({phone: set()}, {phone: set()})
     async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
         for text in (f"{phone}-{count}" for count in range(number)):
-            assert await _post(client, office, phone, text)
+            assert await post(client, office, phone, text)
             ledger.attempted[phone].add(text)
             ledger.accepted[phone].add(text)
     return ledger

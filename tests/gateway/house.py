@@ -202,7 +202,7 @@ def _gateway(house: House, port: int, log: Path, environment: Mapping[str, str])
         return await process.spawn(
             [sys.executable, "-m", "gateway"],
             log,
-            environment={**path, **told, "HTTP_PORT": str(port), **environment},
+            environment={**path, **told, "DRAIN_S": "0", "HTTP_PORT": str(port), **environment},
         )
 
     async def ready(_: Running) -> None:

@@ -75,6 +75,6 @@ async def test_work_that_did_not_hear_that_it_is_over_is_told_again() -> None:
     task = asyncio.create_task(work())
     await asyncio.sleep(0)
 
-    await asyncio.wait_for(leases.end([task]), timeout=10)
+    await asyncio.wait_for(leases.end([task], patience=0.2), timeout=10)
 
     assert task.cancelled()

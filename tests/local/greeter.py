@@ -10,7 +10,8 @@ def main() -> None:
     sys.stdout.write(f"{os.environ['GREETING']} from {os.environ['REPLICA']}\n")
     if "REFUSE" in os.environ:
         sys.exit(int(os.environ["REFUSE"]))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     Path(os.environ["PID_FILE"]).write_text(str(os.getpid()))
     os.write(int(os.environ["READY_FD"]), b"ready\n")
     if "LEAVE" in os.environ:

@@ -1,0 +1,62 @@
+"""Two replicas of everything behind Envoy: nobody outside notices a restart, and a frozen one only briefly.
+
+`make rolling ROUNDS=10` is the long form.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.bench.office import Office, opened
+from tests.bench.rivals import database_url
+from tests.faults.rolling import PARTS, RATE, roll, traffic
+from tests.faults.torture import check, scalar
+
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
+
+LEADS = "select count(*) from sales.leads where title = 'Interesse'"
+
+
+@pytest.fixture(scope="module")
+async def office() -> AsyncIterator[Office]:
+    async with opened(REPLICAS="2") as office:
+        yield office
+
+
+async def test_every_part_is_restarted_under_load_and_no_request_fails_and_no_event_is_lost(
+    office: Office,
+) -> None:
+    async with traffic(office) as told:
+        await asyncio.sleep(2)
+        for part in PARTS:
+            await roll(office, part)
+        await asyncio.sleep(1)
+
+    assert told.failed == []
+    assert told.asked > RATE * 20
+    verdict = await check(office, database_url(office), told.ledger)
+    assert verdict.is_clean, verdict
+    assert await scalar(database_url(office), LEADS) == told.leads
+
+
+@pytest.mark.parametrize("part", ["gateway", "messaging", "sales"])
+async def test_errors_end_within_five_seconds_when_one_of_two_replicas_freezes(
+    office: Office, part: str
+) -> None:
+    frozen = office.stack.members(part)[0]
+    async with traffic(office) as told:
+        await asyncio.sleep(1)
+        frozen.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            await asyncio.sleep(10)
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+        thawed = time.monotonic()
+        await asyncio.sleep(3)
+
+    assert told.failed_since(began + 5) == []
+    assert told.failed_since(thawed) == []
