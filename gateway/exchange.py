@@ -1,6 +1,6 @@
 """One request and its answer: whatever answers, the headers that every answer has are on it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,9 +39,12 @@ JSON = (b"content-type", b"application/json")
 
 @dataclass
 class Reply:
+    """`parts`, where there are any, are sent as they come, after the body."""
+
     status: int
     body: bytes
     headers: Pairs = field(default_factory=lambda: [JSON])
+    parts: AsyncIterator[bytes] | None = None
 
 
 class Exchange:
@@ -75,8 +78,13 @@ class Exchange:
         await self._send(message)
 
     async def reply(self, reply: Reply) -> None:
-        length = [] if reply.status == 204 else [(b"content-length", str(len(reply.body)).encode())]
+        known = reply.status != 204 and reply.parts is None
+        length = [(b"content-length", str(len(reply.body)).encode())] if known else []
         await self.send(
             {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *length]}
         )
-        await self.send({"type": "http.response.body", "body": reply.body})
+        if reply.parts is not None:
+            await self.send({"type": "http.response.body", "body": reply.body, "more_body": True})
+            async for part in reply.parts:
+                await self.send({"type": "http.response.body", "body": part, "more_body": True})
+        await self.send({"type": "http.response.body", "body": b"" if reply.parts else reply.body})

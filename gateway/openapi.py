@@ -174,7 +174,7 @@ def _answers(route: Route, components: Components) -> dict[str, Any]:
     fine = {
         "description": HTTPStatus(route.status).phrase,
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
-        "content": {"application/json": {"schema": components.reply(route.rpc.output_type)}},
+        "content": _content(route, components),
     }
     answers: dict[str, Any] = {str(route.status): fine}
     if "http_status" in route.rpc.output_type.fields_by_name:
@@ -185,6 +185,12 @@ def _answers(route: Route, components: Components) -> dict[str, Any]:
     for status in sorted(_refusals(route)):
         answers[str(status)] = {"$ref": f"#/components/responses/{status}"}
     return answers | {"default": {"$ref": "#/components/responses/default"}}
+
+
+def _content(route: Route, components: Components) -> dict[str, Any]:
+    if route.media:
+        return {route.media: {"schema": {"type": "string"}}}
+    return {"application/json": {"schema": components.reply(route.rpc.output_type)}}
 
 
 def _refusals(route: Route) -> set[int]:

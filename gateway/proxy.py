@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway import auth, bodies, requests, wire
+from gateway import auth, bodies, documents, requests, wire
 from gateway.auth import Revocations
 from gateway.exchange import JSON, Headers, Receive, Reply, Scope
 from gateway.routes import Route, identity
@@ -54,6 +54,8 @@ class Proxy:
             request = await read(route, values, scope, headers, receive)
             whole = request.SerializeToString(deterministic=True)
         _sign(request, scope, headers)
+        if route.media:
+            return await documents.reply(self._stream(route)(request))
         keyed = (key, hashlib.sha256(whole).hexdigest()) if key else None
         reply, replayed = await self._call(route)(request, route.timeout, keyed)
         if route.rpc is identity.SetUpInfrastructure:
@@ -63,6 +65,14 @@ class Proxy:
         if status == HTTPStatus.FOUND:
             more.append((b"location", reply.url.encode()))
         return Reply(status, wire.dumps(reply), [JSON, *more])
+
+    def _stream(self, route: Route) -> Any:
+        service = route.rpc.containing_service
+        return self.peers[service.name.lower()].unary_stream(
+            f"/{service.full_name}/{route.rpc.name}",
+            GetMessageClass(route.rpc.input_type).SerializeToString,
+            GetMessageClass(route.rpc.output_type).FromString,
+        )
 
     def _call(self, route: Route) -> Keyed:
         """The stub method of a route's RPC, made once."""

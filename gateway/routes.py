@@ -26,6 +26,7 @@ class Route:
     timeout: float = 15.0
     body_limit: int = 10 * MEGABYTE
     keyed: bool = False  # honours Idempotency-Key
+    media: str = ""  # what the answer is, where it is a file: the RPC streams it (gateway/documents.py)
     takes_file: bool = False  # multipart/form-data instead of JSON; answered by gateway/storage.py
 
 
@@ -99,6 +100,7 @@ ROUTES = [
     get("/api/campaigns", campaigns.ListCampaigns, ANYONE),
     get("/api/campaigns/{id}", campaigns.GetCampaign, ANYONE),
     get("/api/campaigns/{id}/recipients", campaigns.ListRecipients, ANYONE),
+    get("/api/campaigns/{id}/recipients.csv", campaigns.ExportRecipients, ANYONE, media="text/csv"),
     post("/api/campaigns/{id}/send", campaigns.SendCampaign, SUPERVISORS, status=202, timeout=60.0),
     post("/api/campaigns/process-scheduled", campaigns.ProcessScheduled, SUPERVISORS, timeout=60.0),
     post("/api/campaigns/{id}/pause", campaigns.PauseCampaign, SUPERVISORS),
@@ -125,6 +127,7 @@ ROUTES = [
     post("/api/meetings/schedule", campaigns.ScheduleMeeting, ANYONE, status=201),
     get("/api/meetings", campaigns.ListMeetings, ANYONE),
     get("/api/meetings/{id}", campaigns.GetMeeting, ANYONE),
+    get("/api/meetings/{id}/calendar.ics", campaigns.GetMeetingCalendar, ANYONE, media="text/calendar"),
     put("/api/meetings/{id}", campaigns.UpdateMeeting, ANYONE),
     post("/api/meetings/reminders/process", campaigns.ProcessReminders, SUPERVISORS, timeout=60.0),
     post("/api/meetings/{id}/cancel", campaigns.CancelMeeting, ANYONE),

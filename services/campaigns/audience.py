@@ -101,16 +101,12 @@ async def _resolve(
         contact_ids=contact_ids,
         exclude_contact_ids=audience.exclude_contact_ids if count_only else (),
         tags=audience.tags,
-        search=audience.search if audience.HasField("search") else None,
+        search=audience.search or None,
         sentiments=audience.sentiment,
-        last_interaction_after=_given(audience, "last_interaction_after"),
-        last_interaction_before=_given(audience, "last_interaction_before"),
+        last_interaction_after=audience.last_interaction_after or None,
+        last_interaction_before=audience.last_interaction_before or None,
         after=after,
         limit=PAGE,
         count_only=count_only,
     )
     return await peers.messaging.ResolveAudience(request, timeout=PATIENCE)
-
-
-def _given(audience: pb.Audience, name: str) -> str | None:
-    return getattr(audience, name) if audience.HasField(name) else None

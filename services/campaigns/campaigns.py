@@ -50,9 +50,9 @@ async def create(db: Database, actor: Actor, request: pb.CreateCampaignRequest) 
     templates.check(request.message_template)
     _check_media(request)
     audience.check(request.target_audience)
-    if request.HasField("scheduled_at") and parse(request.scheduled_at) < now() - LATE:
+    if request.scheduled_at and parse(request.scheduled_at) < now() - LATE:
         raise Invalid("scheduledAt must be in the future", fields={"scheduledAt": "is in the past"})
-    if request.HasField("instance_id") and not await instances([request.instance_id]):
+    if request.instance_id and not await instances([request.instance_id]):
         raise Invalid("Instance not found", fields={"instanceId": "does not exist"})
     values = {**_values(request), "created_by": actor.id, **await _quiet_hours(request)}
     async with db.begin() as session:
@@ -70,14 +70,14 @@ async def list_campaigns(
     filtered = select(*COLUMNS)
     if request.status:
         filtered = filtered.where(COLUMNS.status.in_(request.status))
-    if request.HasField("instance_id"):
+    if request.instance_id:
         filtered = filtered.where(COLUMNS.instance_id == request.instance_id)
     if request.search:
         pattern = f"%{_escaped(request.search)}%"
         filtered = filtered.where(or_(COLUMNS.name.ilike(pattern), COLUMNS.description.ilike(pattern)))
-    if request.HasField("date_from"):
+    if request.date_from:
         filtered = filtered.where(COLUMNS.created_at >= parse(request.date_from))
-    if request.HasField("date_to"):
+    if request.date_to:
         filtered = filtered.where(COLUMNS.created_at <= parse(request.date_to))
     sort = request.sort or "-createdAt"
     column, value = SORTS[sort.removeprefix("-")]
@@ -136,18 +136,18 @@ def shown(campaign: Row) -> pb.Campaign:
 
 
 def _values(request: pb.CreateCampaignRequest) -> dict[str, Any]:
-    given = request.HasField
+    whom = audience.written(request.target_audience) if request.HasField("target_audience") else None
     return {
         "id": new_id(),
         "name": request.name,
-        "status": "scheduled" if given("scheduled_at") else "draft",
+        "status": "scheduled" if request.scheduled_at else "draft",
         "message_template": request.message_template,
-        "description": request.description if given("description") else None,
+        "description": request.description or None,
         "media_url": request.media_url or None,
         "media_type": request.media_type or None,
-        "target_audience": audience.written(request.target_audience) if given("target_audience") else None,
-        "scheduled_at": request.scheduled_at if given("scheduled_at") else None,
-        "instance_id": request.instance_id if given("instance_id") else None,
+        "target_audience": whom,
+        "scheduled_at": request.scheduled_at or None,
+        "instance_id": request.instance_id or None,
     }
 
 

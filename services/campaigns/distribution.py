@@ -52,12 +52,12 @@ class NotDistributable(Invalid):
 async def distribute(
     db: Database, actor: Actor, request: pb.DistributeEscalationsRequest
 ) -> pb.DistributeEscalationsResponse:
-    method = request.method if request.HasField("method") else None
-    if request.HasField("escalation_id"):
+    method = request.method or None
+    if request.escalation_id:
         return await _distribute_one(db, request.escalation_id, request.assign_to, method)
-    if not request.process_all and not request.HasField("sector_id"):
+    if not request.process_all and not request.sector_id:
         raise NotDistributable
-    sector = request.sector_id if request.HasField("sector_id") else None
+    sector = request.sector_id or None
     return await _distribute_many(db, sector, LARGEST_BATCH if request.process_all else BATCH, method)
 
 
@@ -99,14 +99,16 @@ async def give(
     return choice
 
 
-async def assign(session: Session, escalation: Row, user_id: str, method: str) -> Row:
-    """The caller holds the row."""
+async def assign(
+    session: Session, escalation: Row, user_id: str, method: str, told_as: str | None = "reassignment"
+) -> Row:
+    """The caller holds the row. Whoever takes it without being asked need not be told."""
     assigned = await session.first(ASSIGN, id=escalation.id, to=user_id, method=method, at=now())
     assert assigned
-    kind = "reassignment" if escalation.created_by != user_id or escalation.escalated_to else "new_escalation"
-    await notifications.tell_of_escalation(
-        session, [user_id], kind, escalation.id, {"conversationId": escalation.conversation_id}
-    )
+    if told_as:
+        await notifications.tell_of_escalation(
+            session, [user_id], told_as, escalation.id, {"conversationId": escalation.conversation_id}
+        )
     await emit(
         session,
         pb.EscalationAssigned(

@@ -49,7 +49,7 @@ async def rules_for(db: Database, sector_id: str | None) -> Rules:
 
 
 async def get_distribution(db: Database, actor: Actor, request: pb.GetDistributionRequest) -> pb.Distribution:
-    sector = request.sector_id if request.HasField("sector_id") else None
+    sector = request.sector_id or None
     return pb.Distribution(sector_id=sector, **asdict(await rules_for(db, sector)))
 
 
@@ -57,7 +57,7 @@ async def set_distribution(
     db: Database, actor: Actor, request: pb.SetDistributionRequest
 ) -> pb.DistributionResponse:
     """Only what is given changes."""
-    sector = request.sector_id if request.HasField("sector_id") else None
+    sector = request.sector_id or None
     values: dict[str, Any] = asdict(await rules_for(db, sector))
     values |= {name: getattr(request, name) for name in values if request.HasField(name)}
     async with db.begin() as session:

@@ -43,7 +43,7 @@ class Opened:
 async def create(
     db: Database, actor: Actor, request: pb.CreateEscalationRequest
 ) -> pb.CreateEscalationResponse:
-    assignee = request.escalated_to if request.HasField("escalated_to") else None
+    assignee = request.escalated_to or None
     if assignee and not await people.eligible_among([assignee]):
         raise Invalid("escalatedTo is not an active user", fields={"escalatedTo": "is not an active user"})
     briefing = await _visible(actor, request.conversation_id)
@@ -176,8 +176,6 @@ async def _open(db: Database, briefing: Briefing, given: dict[str, Any], assigne
 
 
 async def _announce(session: Session, escalation: Row, assignee: str | None) -> Row:
-    if assignee:
-        escalation = await distribution.assign(session, escalation, assignee, "manual")
     await emit(
         session,
         pb.EscalationCreated(
@@ -185,14 +183,16 @@ async def _announce(session: Session, escalation: Row, assignee: str | None) -> 
             escalation_id=escalation.id,
             reason=escalation.reason,
             priority=escalation.priority,
-            status=escalation.status,
-            escalated_to=escalation.escalated_to,
+            status="assigned" if assignee else "pending",
+            escalated_to=assignee,
             original_agent_id=escalation.original_agent_id,
             keyword=escalation.escalation_keyword,
         ),
     )
     log.info("escalation_created", escalation_id=escalation.id, reason=escalation.reason)
-    return escalation
+    if assignee is None:
+        return escalation
+    return await distribution.assign(session, escalation, assignee, "manual", "new_escalation")
 
 
 async def _raise(session: Session, escalation: Row, priority: str) -> Row:

@@ -111,8 +111,8 @@ def _filtered(statement: Select[Any], actor: Actor, request: pb.ListEscalationsR
         if wanted := getattr(request, name):
             statement = statement.where(COLUMNS[name].in_(wanted))
     for name in ("conversation_id", "sector_id"):
-        if request.HasField(name):
-            statement = statement.where(COLUMNS[name] == getattr(request, name))
+        if wanted := getattr(request, name):
+            statement = statement.where(COLUMNS[name] == wanted)
     if request.escalated_to == "none":
         statement = statement.where(COLUMNS.escalated_to.is_(None))
     elif request.escalated_to:

@@ -24,7 +24,7 @@ HANDED_OVER = """
     where id = %(id)s and escalated_to = %(to)s and assigned_at = %(since)s
 """
 RETURNED = "update escalations set returned_at = %(at)s where id = %(id)s"
-REASON = "Escalation"
+REASON = "Escalonamento"
 
 
 async def hand_over(db: Database, event: pb.EscalationAssigned) -> None:

@@ -104,8 +104,8 @@ async def move(session: Session, actor: Actor, meeting: Row, start: datetime, du
 def _changes(request: pb.UpdateMeetingRequest) -> dict[str, Any]:
     """Null empties what may be empty, and leaves alone what may not."""
     named = set(request.update_mask.paths)
-    values = {name: getattr(request, name) for name in REQUIRED if request.HasField(name)}
-    if not values.get("title", "-"):
+    values = {name: getattr(request, name) for name in REQUIRED if getattr(request, name)}
+    if request.HasField("title") and not request.title:
         raise Invalid("title must not be empty", fields={"title": "is required"})
     return values | {
         name: getattr(request, name) or None for name in NULLABLE if name in named or request.HasField(name)

@@ -71,19 +71,14 @@ class Links:
 
 async def schedule(db: Database, actor: Actor, request: pb.ScheduleMeetingRequest) -> pb.MeetingResponse:
     refuse_past(request.scheduled_at)
-    given = request.HasField
     attending = [*dict.fromkeys(request.attendees)] or ([] if actor.is_service else [actor.id])
     await refuse_strangers(attending)
-    links = await linked(
-        request.lead_id if given("lead_id") else None,
-        request.contact_id if given("contact_id") else None,
-        request.conversation_id if given("conversation_id") else None,
-    )
+    links = await linked(request.lead_id or None, request.contact_id or None, request.conversation_id or None)
     kind = "video" if request.meeting_url else "in_person" if request.location else "call"
     values = {
         "title": request.title,
         "scheduled_at": request.scheduled_at,
-        "duration": request.duration if given("duration") else DEFAULT_DURATION,
+        "duration": request.duration or DEFAULT_DURATION,
         "description": request.description or None,
         "location": request.location or None,
         "meeting_url": request.meeting_url or None,
@@ -257,8 +252,8 @@ def _filtered(statement: Select[Any], actor: Actor, request: pb.ListMeetingsRequ
     if request.to_time:
         statement = statement.where(COLUMNS.scheduled_at <= parse(request.to_time))
     for name in ("lead_id", "contact_id", "conversation_id"):
-        if request.HasField(name):
-            statement = statement.where(COLUMNS[name] == getattr(request, name))
+        if wanted := getattr(request, name):
+            statement = statement.where(COLUMNS[name] == wanted)
     if request.attendee_id:
         attendee = actor.id if request.attendee_id == "me" else request.attendee_id
         attended = select(Attendee.meeting_id).where(Attendee.user_id == attendee)

@@ -63,8 +63,8 @@ async def get_pacing(db: Database, actor: Actor, request: pb.GetPacingRequest) -
 
 
 async def set_pacing(db: Database, actor: Actor, request: pb.SetPacingRequest) -> pb.PacingResponse:
-    cap = request.daily_cap if request.HasField("daily_cap") else None
-    start = date.fromisoformat(request.warm_up_from) if request.HasField("warm_up_from") else None
+    cap = request.daily_cap or None
+    start = date.fromisoformat(request.warm_up_from) if request.warm_up_from else None
     async with db.begin() as session:
         await session.run(WRITE, **{"id": request.instance_id, "cap": cap, "from": start, "at": now()})
     return pb.PacingResponse(success=True, pacing=await _pacing(db, request.instance_id))

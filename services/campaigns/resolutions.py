@@ -104,7 +104,7 @@ async def release(session: Session, event: identity_pb2.UserDeactivated) -> None
 async def _claim(session: Session, conversation_id: str, user_id: str) -> None:
     escalation = await locked_active(session, conversation_id)
     if escalation is not None and escalation.status == "pending":
-        await distribution.assign(session, escalation, user_id, "manual")
+        await distribution.assign(session, escalation, user_id, "manual", told_as=None)
 
 
 async def _abandon(db: Database, conversation_id: str, reason: str) -> None:

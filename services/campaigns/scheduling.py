@@ -79,14 +79,14 @@ async def windows_for(session: Session, sector_id: str | None) -> list[Window]:
 
 
 async def get_scheduling(session: Session, actor: Actor, request: pb.GetSchedulingRequest) -> pb.Scheduling:
-    return await _shown(session, request.sector_id if request.HasField("sector_id") else None)
+    return await _shown(session, request.sector_id or None)
 
 
 async def set_scheduling(
     session: Session, actor: Actor, request: pb.SetSchedulingRequest
 ) -> pb.SchedulingResponse:
     """Only what the body holds; null brings a default back. A list of windows replaces the one before."""
-    sector = request.sector_id if request.HasField("sector_id") else None
+    sector = request.sector_id or None
     named = {*request.update_mask.paths, *(name for name in NAMES if request.HasField(name))}
     values: dict[str, Any] = asdict(await scheduling_for(session, sector))
     default = asdict(Scheduling())

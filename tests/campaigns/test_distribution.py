@@ -199,6 +199,9 @@ async def test_whoever_takes_the_conversation_takes_what_waits_in_it(
 
     (row,) = await rows_of(db, "select status, escalated_to, assignment_method from escalations")
     assert row == ("assigned", MARIA.id, "manual")
+    assert not await rows_of(
+        db, "select id from escalation_notifications where user_id = %(id)s", id=MARIA.id
+    )
 
 
 async def test_whoever_answers_takes_what_waits(db: Database, gate: Gate, by_hand: Identity) -> None:

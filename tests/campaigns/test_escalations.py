@@ -119,7 +119,8 @@ async def test_a_named_colleague_gets_it_and_the_conversation(
     assert (made.status, made.escalated_to, made.assignment_method) == ("assigned", JOAO.id, "manual")
     assert chat.assigned_to == JOAO.id
     (told,) = await rows_of(db, "select * from escalation_notifications")
-    assert told.user_id == JOAO.id
+    assert (told.user_id, told.type) == (JOAO.id, "new_escalation")
+    assert await announced(db) == ["EscalationCreated", "NotificationAdded", "EscalationAssigned"]
 
 
 async def test_nobody_is_named_who_does_not_work_here(db: Database, gate: Gate, identity: Identity) -> None:

@@ -1,0 +1,447 @@
+"""Booking meetings: nobody is in two places at once, and who sees what."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from protos import campaigns_pb2 as pb
+from protos import identity_pb2
+from services.campaigns import calendars, meeting_changes, meetings
+from services.campaigns.booking import MeetingConflict
+from services.campaigns.meetings import BLOCKING, TRANSITIONS, MeetingNotFound, MeetingStatus
+from services.kit.actor import Actor
+from services.kit.clock import parse, rfc3339
+from services.kit.db import Database
+from services.kit.errors import Invalid, Unavailable
+from services.kit.tables import new_id
+from tests.campaigns.colleagues import Identity, Sales
+from tests.campaigns.messaging_server import INSTANCE, Chat, Gate, Trouble
+from tests.campaigns.world import announced, at_once, meeting, rows_of, settle, soon, tell
+from tests.support import ADMIN, INTELLIGENCE, JOAO, MARIA, SUPERVISOR
+
+Put = Callable[[datetime], None]
+STATUSES = ("scheduled", "confirmed", "completed", "cancelled", "no_show")
+
+
+@pytest.fixture(autouse=True)
+def _team(identity: Identity) -> None:
+    for actor in (MARIA, JOAO, SUPERVISOR):
+        identity.add(actor.role, id=actor.id)
+
+
+async def change(
+    db: Database, actor: Actor, id: str, *, paths: tuple[str, ...] = (), **fields: Any
+) -> pb.Meeting:
+    request = pb.UpdateMeetingRequest(id=id, **fields)
+    request.update_mask.paths.extend(paths)
+    return (await meeting_changes.change(db, actor, request)).meeting
+
+
+async def cancel(db: Database, actor: Actor, id: str, **fields: Any) -> pb.Meeting:
+    return (await meeting_changes.cancel(db, actor, pb.CancelMeetingRequest(id=id, **fields))).meeting
+
+
+async def listed(db: Database, actor: Actor, **fields: Any) -> pb.ListMeetingsResponse:
+    async with db.read() as session:
+        return await meetings.list_meetings(session, actor, pb.ListMeetingsRequest(**fields))
+
+
+async def test_a_meeting_is_the_callers_own_unless_others_are_named(db: Database) -> None:
+    start = soon(days=2)
+
+    own = await meeting(db, MARIA, start, meeting_url="https://meet.empresa.com.br/x")
+    shared = await meeting(
+        db, MARIA, start + timedelta(hours=2), attendees=[JOAO.id, MARIA.id, JOAO.id], duration=30
+    )
+
+    assert ([*own.attendees], own.duration, own.meeting_type) == ([MARIA.id], 60, "video")
+    assert own.ends_at == rfc3339(start + timedelta(hours=1))
+    assert ([*shared.attendees], shared.status, shared.source) == ([JOAO.id, MARIA.id], "scheduled", "agent")
+    assert await announced(db) == ["MeetingScheduled", "MeetingScheduled"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({}, "call"),
+        ({"location": "Sala 2"}, "in_person"),
+        ({"location": "Sala 2", "meeting_url": "https://meet.empresa.com.br/x"}, "video"),
+        ({"location": "Sala 2", "meeting_type": "whatsapp"}, "whatsapp"),
+    ],
+)
+async def test_the_kind_follows_from_the_place(db: Database, fields: dict[str, str], kind: str) -> None:
+    assert (await meeting(db, MARIA, soon(days=1), **fields)).meeting_type == kind
+
+
+async def test_a_meeting_may_have_begun_five_minutes_ago_but_not_ten(db: Database) -> None:
+    await meeting(db, MARIA, soon(minutes=-4))
+
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(minutes=-10))
+    assert [*refused.value.fields] == ["scheduledAt"]
+
+
+async def test_a_hundred_bookings_of_one_time_are_one_meeting(db: Database) -> None:
+    start = soon(days=1)
+
+    made = await at_once(
+        *(
+            meeting(db, MARIA, start + timedelta(minutes=n % 30), attendees=[MARIA.id, JOAO.id])
+            for n in range(100)
+        )
+    )
+
+    assert Counter(type(one).__name__ for one in made) == {"Meeting": 1, "MeetingConflict": 99}
+    assert (await announced(db)).count("MeetingScheduled") == 1
+
+
+async def test_bookings_that_cross_do_not_wait_for_each_other_for_ever(db: Database) -> None:
+    start = soon(days=1)
+    pairs = [[MARIA.id, JOAO.id], [JOAO.id, SUPERVISOR.id], [SUPERVISOR.id, MARIA.id]]
+
+    made = await at_once(*(meeting(db, ADMIN, start, attendees=pairs[n % 3]) for n in range(60)))
+
+    assert Counter(type(one).__name__ for one in made) == {"Meeting": 1, "MeetingConflict": 59}
+
+
+async def test_the_database_itself_refuses_to_double_a_person(db: Database) -> None:
+    start = soon(days=1)
+    first = await meeting(db, MARIA, start)
+    second = await meeting(db, MARIA, start + timedelta(hours=3))
+
+    with pytest.raises(psycopg.errors.ExclusionViolation):
+        async with db.begin() as session:
+            await session.run(
+                """update meeting_attendees set during =
+                    (select during from meeting_attendees where meeting_id = %(first)s)
+                where meeting_id = %(second)s""",
+                first=first.id,
+                second=second.id,
+            )
+
+
+async def test_meetings_that_touch_do_not_clash(db: Database) -> None:
+    start = soon(days=1)
+
+    await meeting(db, MARIA, start)
+    await meeting(db, MARIA, start + timedelta(hours=1))
+    await meeting(db, MARIA, start - timedelta(minutes=30), duration=30)
+
+    with pytest.raises(MeetingConflict):
+        await meeting(db, MARIA, start + timedelta(minutes=59), duration=5)
+
+
+async def test_a_clash_is_named_and_what_with_only_to_those_who_may_see_it(db: Database) -> None:
+    start = soon(days=1)
+    secret = await meeting(db, JOAO, start, title="Particular")
+
+    async def clash(actor: Actor) -> dict[str, Any]:
+        with pytest.raises(MeetingConflict) as refused:
+            await meeting(db, actor, start, attendees=[JOAO.id])
+        conflicts: Any = refused.value.details["conflicts"]
+        assert len(conflicts) == 1
+        return dict(conflicts[0])
+
+    told = await clash(MARIA)
+    assert told == {
+        "meetingId": secret.id,
+        "title": None,
+        "scheduledAt": secret.scheduled_at,
+        "endsAt": secret.ends_at,
+        "attendees": [JOAO.id],
+    }
+    assert (await clash(JOAO))["title"] == (await clash(SUPERVISOR))["title"] == "Particular"
+
+
+async def test_who_insists_books_over_a_meeting_and_the_next_one_does_not(db: Database) -> None:
+    start = soon(days=1)
+    await meeting(db, MARIA, start)
+
+    forced = await meeting(db, MARIA, start, force=True)
+    await meeting(db, MARIA, start + timedelta(hours=5), force=True)
+
+    with pytest.raises(MeetingConflict):
+        await meeting(db, MARIA, start)
+    await cancel(db, MARIA, forced.id)
+    with pytest.raises(MeetingConflict):
+        await meeting(db, MARIA, start)
+    with pytest.raises(MeetingConflict):
+        await meeting(db, MARIA, start + timedelta(hours=5))
+
+
+async def test_a_cancelled_meeting_frees_its_time(db: Database) -> None:
+    start = soon(days=1)
+    first = await meeting(db, MARIA, start)
+
+    await cancel(db, MARIA, first.id)
+
+    assert (await meeting(db, MARIA, start)).status == "scheduled"
+
+
+async def test_everybody_who_attends_works_here(db: Database) -> None:
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(days=1), attendees=[MARIA.id, new_id()])
+
+    assert [*refused.value.fields] == ["attendees"]
+
+
+async def test_a_lead_brings_its_conversation_and_contact(db: Database, gate: Gate, sales: Sales) -> None:
+    chat = gate.open(Chat())
+    lead = sales.add(conversation_id=chat.id, contact_id=chat.contact_id)
+
+    by_lead = await meeting(db, MARIA, soon(days=1), lead_id=lead.id)
+    by_chat = await meeting(db, MARIA, soon(days=2), conversation_id=chat.id)
+    by_contact = await meeting(db, MARIA, soon(days=3), contact_id=chat.contact_id)
+
+    expected = (lead.id, chat.id, chat.contact_id)
+    assert (by_lead.lead_id, by_lead.conversation_id, by_lead.contact_id) == expected
+    assert (by_chat.conversation_id, by_chat.contact_id) == expected[1:]
+    assert by_contact.contact_id == chat.contact_id
+    rows = await rows_of(db, "select distinct instance_id from meetings")
+    assert [row.instance_id for row in rows] == [INSTANCE]
+
+
+@pytest.mark.parametrize(
+    ("field", "culprit"),
+    [("lead_id", "leadId"), ("contact_id", "contactId"), ("conversation_id", "conversationId")],
+)
+async def test_what_a_meeting_is_about_must_exist(db: Database, field: str, culprit: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(days=1), **{field: new_id()})
+
+    assert [*refused.value.fields] == [culprit]
+
+
+async def test_without_sales_a_lead_cannot_be_checked(db: Database, sales: Sales) -> None:
+    sales.away = True
+
+    with pytest.raises(Unavailable):
+        await meeting(db, MARIA, soon(days=1), lead_id=new_id())
+
+
+async def test_agents_see_what_they_made_or_attend(db: Database) -> None:
+    start = soon(days=1)
+    made = await meeting(db, MARIA, start, attendees=[JOAO.id])
+    attended = await meeting(db, SUPERVISOR, start + timedelta(hours=2), attendees=[MARIA.id, SUPERVISOR.id])
+    other = await meeting(db, SUPERVISOR, start + timedelta(hours=4))
+
+    seen = await listed(db, MARIA)
+    assert [one.id for one in seen.meetings] == [made.id, attended.id]
+    assert seen.upcoming_count == 2
+    assert len((await listed(db, SUPERVISOR)).meetings) == 3
+    async with db.read() as session:
+        with pytest.raises(MeetingNotFound):
+            await meetings.get(session, MARIA, pb.GetMeetingRequest(id=other.id))
+    with pytest.raises(MeetingNotFound):
+        await change(db, MARIA, other.id, title="Meu")
+    with pytest.raises(MeetingNotFound):
+        await cancel(db, MARIA, other.id)
+    with pytest.raises(MeetingNotFound):
+        await cancel(db, MARIA, new_id())
+    with pytest.raises(MeetingNotFound):
+        [part async for part in calendars.export(db, MARIA, pb.GetMeetingCalendarRequest(id=other.id))]
+
+
+async def test_the_agenda_is_filtered_sorted_and_paged(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+    start = soon(days=1)
+    one = await meeting(db, MARIA, start, conversation_id=chat.id)
+    two = await meeting(db, MARIA, start + timedelta(days=1), attendees=[JOAO.id])
+    three = await meeting(db, MARIA, start + timedelta(days=2))
+    await change(db, MARIA, three.id, status="confirmed")
+
+    async def ids(**fields: Any) -> list[str]:
+        return [found.id for found in (await listed(db, SUPERVISOR, **fields)).meetings]
+
+    assert await ids() == [one.id, two.id, three.id]
+    assert await ids(sort="-scheduledAt", limit=1) == [three.id]
+    assert await ids(sort="createdAt", page=2, limit=2) == [three.id]
+    assert await ids(status=["confirmed", "no_show"]) == [three.id]
+    assert await ids(from_time=two.scheduled_at, to_time=two.scheduled_at) == [two.id]
+    assert await ids(conversation_id=chat.id) == await ids(contact_id=chat.contact_id) == [one.id]
+    assert await ids(attendee_id=JOAO.id) == [two.id]
+    assert [found.id for found in (await listed(db, JOAO, attendee_id="me")).meetings] == [two.id]
+    page = await listed(db, SUPERVISOR, limit=2)
+    assert await ids(cursor=page.pagination.next_cursor) == [three.id]
+    with pytest.raises(Invalid):
+        await listed(db, SUPERVISOR, from_time=two.scheduled_at, to_time=one.scheduled_at)
+
+
+@pytest.mark.parametrize("old", STATUSES)
+@pytest.mark.parametrize("new", STATUSES)
+async def test_each_status_leads_where_the_table_says(db: Database, old: str, new: str) -> None:
+    made = await meeting(db, MARIA, soon(days=1))
+    async with db.begin() as session:
+        await session.run("update meetings set status = %(old)s", old=old)
+        blocking = old in BLOCKING
+        await session.run("update meeting_attendees set blocking = %(blocking)s", blocking=blocking)
+    allowed = new == old or (new in TRANSITIONS.get(old, ()) and (old, new) != ("confirmed", "scheduled"))
+
+    if not allowed:
+        with pytest.raises(MeetingStatus):
+            await change(db, MARIA, made.id, status=new)
+        return
+    changed = await change(db, MARIA, made.id, status=new)
+
+    assert changed.status == new
+    (row,) = await rows_of(db, "select blocking from meeting_attendees")
+    assert row.blocking is (new in BLOCKING)
+    stamped = {
+        "confirmed": changed.confirmed_at,
+        "completed": changed.completed_at,
+        "cancelled": changed.cancelled_at,
+    }
+    assert bool(stamped.get(new, old != new)) is (old != new)
+
+
+async def test_a_meeting_that_is_moved_has_to_be_confirmed_again(db: Database) -> None:
+    start = soon(days=1)
+    made = await meeting(db, MARIA, start)
+    await change(db, MARIA, made.id, status="confirmed")
+
+    moved = await change(db, MARIA, made.id, scheduled_at=rfc3339(start + timedelta(hours=3)))
+
+    assert (moved.status, moved.HasField("confirmed_at")) == ("scheduled", False)
+    assert parse(moved.ends_at) - parse(moved.scheduled_at) == timedelta(hours=1)
+    assert (await announced(db))[-1] == "MeetingRescheduled"
+    await meeting(db, MARIA, start)
+    with pytest.raises(MeetingConflict):
+        await change(db, MARIA, made.id, scheduled_at=rfc3339(start + timedelta(minutes=30)))
+    forced = await change(db, MARIA, made.id, scheduled_at=rfc3339(start + timedelta(minutes=30)), force=True)
+    assert forced.scheduled_at == rfc3339(start + timedelta(minutes=30))
+
+
+async def test_longer_meetings_and_more_people_may_clash(db: Database) -> None:
+    start = soon(days=1)
+    made = await meeting(db, MARIA, start)
+    await meeting(db, MARIA, start + timedelta(hours=1))
+    await meeting(db, JOAO, start)
+
+    with pytest.raises(MeetingConflict):
+        await change(db, MARIA, made.id, duration=90)
+    with pytest.raises(MeetingConflict):
+        await change(db, MARIA, made.id, attendees=[MARIA.id, JOAO.id])
+    shorter = await change(db, MARIA, made.id, duration=30, attendees=[SUPERVISOR.id])
+    assert (shorter.duration, [*shorter.attendees]) == (30, [SUPERVISOR.id])
+
+
+async def test_only_what_the_body_holds_is_changed(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+    made = await meeting(
+        db, MARIA, soon(days=1), description="A", location="Sala", notes="N", conversation_id=chat.id
+    )
+
+    changed = await change(
+        db, MARIA, made.id, title="Nova", notes="M", paths=("title", "notes", "description")
+    )
+    unlinked = await change(db, MARIA, made.id, paths=("conversation_id", "contact_id"))
+
+    assert (changed.title, changed.notes, changed.location) == ("Nova", "M", "Sala")
+    assert not changed.HasField("description")
+    assert changed.conversation_id == chat.id
+    assert not unlinked.HasField("conversation_id")
+    with pytest.raises(Invalid):
+        await change(db, MARIA, made.id, title="", paths=("title",))
+    with pytest.raises(Invalid):
+        await change(db, MARIA, made.id, scheduled_at=rfc3339(soon(hours=-1)))
+    with pytest.raises(Invalid):
+        await change(db, MARIA, made.id, attendees=[new_id()])
+
+
+async def test_what_has_ended_is_not_moved(db: Database) -> None:
+    made = await meeting(db, MARIA, soon(days=1))
+    await change(db, MARIA, made.id, status="completed")
+
+    with pytest.raises(MeetingStatus):
+        await change(db, MARIA, made.id, scheduled_at=rfc3339(soon(days=3)))
+    with pytest.raises(MeetingStatus):
+        await cancel(db, MARIA, made.id)
+    with pytest.raises(MeetingStatus):
+        await change(db, MARIA, made.id, attendees=[JOAO.id])
+
+
+async def test_cancelling_twice_is_cancelling_once(db: Database) -> None:
+    made = await meeting(db, MARIA, soon(days=1))
+
+    first = await cancel(db, MARIA, made.id, reason="Cliente viajou")
+    second = await cancel(db, MARIA, made.id, reason="outra")
+
+    assert (first.status, second.cancellation_reason) == ("cancelled", "Cliente viajou")
+    assert (await announced(db)).count("MeetingCancelled") == 1
+
+
+async def test_the_contact_is_told_once_where_that_is_wanted(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+    told = await meeting(
+        db, MARIA, datetime.fromisoformat("2031-03-10T14:00:00-03:00"), conversation_id=chat.id
+    )
+    silent = await meeting(db, MARIA, soon(days=2), conversation_id=chat.id)
+    gate.troubles.append(Trouble("Deliver", 1, after_effect=True))
+
+    await cancel(db, MARIA, told.id, notify_contact=True)
+    await cancel(db, MARIA, silent.id)
+    with pytest.raises(Unavailable):
+        await settle(db)
+    event = pb.MeetingCancelled(
+        meeting_id=told.id,
+        conversation_id=chat.id,
+        title="Proposta",
+        scheduled_at=told.scheduled_at,
+        notify_contact=True,
+    )
+    await tell(db, event, times=2)
+
+    (message,) = gate.delivered
+    assert message.content == "Olá! A reunião “Proposta” de segunda-feira, 10/03, às 14:00, foi cancelada."
+
+
+async def test_the_file_shows_the_meeting_in_any_calendar(db: Database) -> None:
+    start = datetime.fromisoformat("2031-03-10T14:00:00-03:00")
+    made = await meeting(db, MARIA, start, attendees=[MARIA.id, JOAO.id], location="Sala 2; térreo")
+
+    async def exported() -> tuple[pb.Document, str]:
+        (part,) = [one async for one in calendars.export(db, MARIA, pb.GetMeetingCalendarRequest(id=made.id))]
+        return part, part.content.decode().replace("\r\n ", "")
+
+    part, text = await exported()
+    assert part.filename == f"meeting-{made.id}.ics"
+    for line in (
+        "METHOD:REQUEST",
+        f"UID:{made.id}@convo-insight",
+        "SEQUENCE:0",
+        "DTSTART:20310310T170000Z",
+        "DTEND:20310310T180000Z",
+        "SUMMARY:Proposta",
+        "LOCATION:Sala 2\\; térreo",
+        "STATUS:TENTATIVE",
+    ):
+        assert line in text.splitlines(), line
+    assert text.count("MAILTO:pessoa") == 3
+    await cancel(db, MARIA, made.id)
+    part, text = await exported()
+    assert "method=CANCEL" in part.content_type
+    assert {"METHOD:CANCEL", "SEQUENCE:1", "STATUS:CANCELLED"} <= {*text.splitlines()}
+
+
+async def test_whose_attendee_leaves_is_warned(db: Database) -> None:
+    await meeting(db, MARIA, soon(days=1), attendees=[JOAO.id, SUPERVISOR.id])
+
+    await tell(db, identity_pb2.UserDeactivated(user_id=JOAO.id), times=2)
+
+    told = await rows_of(db, "select user_id, type from escalation_notifications")
+    assert {(row.user_id, row.type) for row in told} == {
+        (MARIA.id, "meeting_warning"),
+        (SUPERVISOR.id, "meeting_warning"),
+    }
+    (found,) = (await listed(db, MARIA)).meetings
+    assert [*found.attendees] == [JOAO.id, SUPERVISOR.id]
+
+
+async def test_services_book_for_others(db: Database) -> None:
+    made = await meeting(db, INTELLIGENCE, soon(days=1), attendees=[MARIA.id])
+
+    assert not made.HasField("created_by")
