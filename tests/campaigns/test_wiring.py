@@ -47,7 +47,7 @@ def replica(db: Database, bus: Bus) -> asyncio.Task[None]:
 async def replicas(db: Database, bus: Bus, count: int) -> AsyncIterator[list[asyncio.Task[None]]]:
     tasks = [replica(db, bus) for _ in range(count)]
     yield tasks
-    await end(tasks)
+    await end(tasks, patience=1)
 
 
 async def say(databases: dict[str, Database], service: str, bus: Bus, gate: Gate) -> None:
@@ -71,7 +71,7 @@ async def test_a_campaign_goes_through_although_a_replica_dies(
             gate.send_queued(30)
             await say(databases, "messaging", bus, gate)
             if len(gate.ledger) > 60 and len(running) == 2:
-                await end([running.pop(0)])
+                await end([running.pop(0)], patience=1)
             await asyncio.sleep(0.2)
 
     assert not gate.doubled()
