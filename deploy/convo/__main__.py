@@ -26,6 +26,7 @@ from deploy.local import credentials
 from deploy.local.chat import Refused
 from deploy.local.settings import ROOT
 from services.kit import dead, log, outbox
+from services.kit.clock import now
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that kept failing.")
@@ -153,16 +154,15 @@ def rotate() -> None:
 def rebuild(
     since: Annotated[str, typer.Option(help="A time; all that is kept without.")] = "",
 ) -> None:
-    """Publish again what the services have published: into a stream that was lost."""
+    """Have the services publish again what they have published: into a stream that was lost."""
 
     async def fill() -> None:
         begin = datetime.fromisoformat(since) if since else datetime(1970, 1, 1, tzinfo=UTC)
         here = place.find()
-        async with here.bus() as bus:
-            for name in place.services([]):
-                async with here.database(name) as db:
-                    count = await outbox.rebuild(db, bus, begin.astimezone(UTC))
-                    console.print(f"{name}: {count} events")
+        for name in place.services([]):
+            async with here.database(name) as db:
+                count = await outbox.refill(db, since=begin.astimezone(UTC), before=now())
+                console.print(f"{name}: {count} events")
 
     asyncio.run(fill())
 

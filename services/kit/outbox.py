@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from google.protobuf.message import Message
@@ -20,7 +20,7 @@ from services.kit.tables import new_id
 POLL = 0.25
 BATCH = 500
 MEASURE_EVERY = 5.0
-REFILLED_HOURS = 24
+REFILLED = timedelta(hours=24)
 
 ADD = """
     insert into outbox (event_id, type, key, headers, body)
@@ -37,16 +37,9 @@ WAITING = """
     from outbox where published_at is null
 """
 AGAIN = """
-    update outbox set published_at = null
-    where published_at < %(before)s and created_at > %(before)s - make_interval(hours => %(hours)s)
+    update outbox set published_at = null where created_at >= %(since)s and published_at < %(before)s
 """
 DONE = "update outbox set published_at = clock_timestamp() where id = any(%(ids)s)"
-
-
-SINCE = """
-    select id, event_id, type, key, headers, body from outbox
-    where created_at >= %(since)s and published_at is not null and id > %(after)s order by id limit %(limit)s
-"""
 
 
 async def emit(session: Session, *events: Message) -> None:
@@ -87,28 +80,13 @@ async def relay(db: Database, bus: Bus) -> int:
     return len(batch)
 
 
-async def rebuild(db: Database, bus: Bus, since: datetime) -> int:
-    """Publish again what was published since then, in order: into a stream that was lost.
+async def refill(db: Database, *, since: datetime, before: datetime) -> int:
+    """What was made since then and published before goes out once more: into a stream that was lost.
 
-    What consumers have taken already has no second effect: their inboxes know it.
-    """
-    count, after = 0, 0
-    while True:
-        async with db.read() as session:
-            batch = await session.all(SINCE, since=since, after=after, limit=BATCH)
-        if not batch:
-            return count
-        await asyncio.gather(*(_publish(bus, row) for row in batch))
-        count, after = count + len(batch), batch[-1].id
-
-
-async def refill(db: Database, made: datetime) -> int:
-    """A stream that was made anew does not hold what was published before: that goes out once more.
-
-    Consumers know what they saw; it is for those that had not seen it all when the old stream was lost.
+    Consumers know what they saw; it is for those that had not seen it all.
     """
     async with db.begin() as session:
-        count = await session.run(AGAIN, before=made, hours=REFILLED_HOURS)
+        count = await session.run(AGAIN, since=since, before=before)
         session.announced = count > 0
     if count:
         log.warning("stream_refilled", events=count)
@@ -146,7 +124,7 @@ async def keep_relaying(db: Database, bus: Bus) -> None:
         db.committed.clear()
         try:
             if due and (found := await bus.made()) != made:
-                await refill(db, found)
+                await refill(db, since=found - REFILLED, before=found)
                 made = found
             while await relay(db, bus) == BATCH:
                 pass
