@@ -24,7 +24,8 @@ PERSON_WROTE = """
 TO_AI = """
     update ai_agent_sessions
     set mode = %(mode)s, auto_reply_count = 0, escalated_at = null, escalation_reason = null,
-        escalated_to = null, escalation_priority = 0, handoff_requested_at = null, updated_at = %(at)s
+        escalated_to = null, escalation_priority = 0, handoff_requested_at = null,
+        given_back_at = %(at)s, updated_at = %(at)s
     where conversation_id = %(conversation)s
 """
 TO_HUMAN = """
