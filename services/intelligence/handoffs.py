@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from protos import campaigns_pb2
 from protos import intelligence_pb2 as pb
 from protos.messaging_pb2 import ConversationContext
 from services.intelligence import (
@@ -14,11 +15,13 @@ from services.intelligence import (
     llm,
     recaps,
     sentiment,
+    sessions,
     tasks,
     threads,
 )
 from services.kit.actor import Actor
 from services.kit.db import Database, Row
+from services.kit.outbox import emit
 
 MESSAGES = 20
 WORDS = 150
@@ -39,6 +42,7 @@ REASONS = {
     "timeout": "o cliente espera há muito tempo",
     "manual": "um colega pediu",
 }
+PRIORITIES = ("low", "medium", "high", "urgent")
 FEELINGS = {"positive": "satisfeito", "neutral": "neutro", "negative": "insatisfeito"}
 
 
@@ -64,6 +68,29 @@ async def prepare(db: Database, actor: Actor, request: pb.PrepareHandoffRequest)
         session=orjson.dumps(_session(row)).decode(),
         degraded=degraded,
     )
+
+
+async def write(db: Database, event: campaigns_pb2.EscalationCreated) -> None:
+    """The hand-over of an escalation, for whoever takes it. Writing it again replaces it."""
+    context = await conversations.read(event.conversation_id, MESSAGES)
+    async with db.read() as session:
+        row = await session.first(SESSION, conversation=event.conversation_id)
+        feeling = await session.first(sentiment.CURRENT, conversation=event.conversation_id)
+    summary, _ = await written(db, context, row, feeling, event.reason)
+    details = orjson.dumps({"session": _session(row)}).decode()
+    priority = PRIORITIES.index(event.priority) if event.priority in PRIORITIES else 1
+    async with db.begin() as session:
+        await sessions.hand_over(session, event.conversation_id, summary, details, priority)
+        await emit(
+            session,
+            pb.HandoffPrepared(
+                conversation_id=event.conversation_id,
+                escalation_id=event.escalation_id,
+                ai_summary=summary,
+                context=details,
+                detected_intent=row.detected_intent if row else None,
+            ),
+        )
 
 
 async def written(

@@ -5,12 +5,23 @@ from collections.abc import Awaitable, Callable
 
 from protos import intelligence_pb2 as pb
 from protos.messaging_pb2 import Message
-from services.intelligence import capabilities, conversations, examples, outputs, sentiment, tasks, threads
+from protos.sales_pb2 import FindLeadRequest
+from services.intelligence import (
+    capabilities,
+    conversations,
+    examples,
+    outputs,
+    peers,
+    sentiment,
+    tasks,
+    threads,
+)
 from services.intelligence.providers import Answer
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database
-from services.kit.errors import Invalid
+from services.kit.errors import Invalid, Refusal
+from services.kit.log import log
 
 
 class ConversationNeeded(Invalid):
@@ -69,6 +80,7 @@ async def analyze(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.Le
     saved = 0
     if lessons.overall_quality >= GOOD:
         feeling = await sentiment.current(db, request.conversation_id)
+        converted = await _has_converted(request.conversation_id)
         async with db.begin() as session:
             for one in lessons.examples[:5]:
                 if not _was_said(one.ideal_response, messages):
@@ -81,6 +93,7 @@ async def analyze(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.Le
                     scenario_type=one.scenario_type,
                     tags=[tag[:50] for tag in one.tags[:20]],
                     quality_score=one.quality_score,
+                    lead_converted=converted,
                     customer_satisfied=feeling is not None and feeling.sentiment == "positive",
                     sector_id=request.sector_id or conversations.sector(context),
                 )
@@ -151,6 +164,16 @@ async def find_patterns(db: Database, actor: Actor, request: pb.LearnRequest) ->
         by_scenario=Counter(row.scenario_type for row in rows),
         model=answer.model,
     )
+
+
+async def _has_converted(conversation: str) -> bool:
+    """Whether this conversation's lead was won or qualified; not known while sales is away."""
+    try:
+        found = await peers.sales.FindLead(FindLeadRequest(conversation_id=conversation), timeout=3.0)
+    except Refusal as refusal:
+        log.warning("lead_not_known", code=refusal.name)
+        return False
+    return found.lead.status in ("won", "qualified")
 
 
 def _was_said(answer: str, messages: list[Message]) -> bool:

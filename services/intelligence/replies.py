@@ -174,7 +174,9 @@ async def _escalate(
 
 
 async def _wish(db: Database, turn: Turn, draft: Draft, by_rules: Wish | None) -> Wish | None:
-    """To meet, when the model says so, or when the rules do and there is nothing else to answer."""
+    """To meet: the model says so, or the rules do and there is nothing else to answer. Not to cancel."""
+    if by_rules and by_rules.intent == "cancel":
+        return None
     if not draft.wants_meeting:
         return by_rules if not draft.text and not draft.failure else None
     wish = by_rules or Wish("new_meeting", schedules.LEAST)

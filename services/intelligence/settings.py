@@ -17,6 +17,7 @@ PRICES = {
 class IntelligenceSettings(ServiceSettings):
     messaging_addr: str = ""
     knowledge_addr: str = ""
+    sales_addr: str = ""
 
     ai_provider: Literal["auto", "groq", "openai", "local", "off"] = "auto"
     groq_api_key: SecretStr = SecretStr("")

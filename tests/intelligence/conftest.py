@@ -55,6 +55,8 @@ async def neighbours(databases: dict[str, Database]) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def desk(neighbours: Desk, databases: dict[str, Database]) -> AsyncIterator[Desk]:
     llm.open_provider(IntelligenceSettings(ai_provider="local"))
+    async with databases["intelligence"].begin() as session:
+        await session.run("truncate ai_limits, ai_calls, response_templates, learning_examples cascade")
     agents.forget()
     yield neighbours
     neighbours.config.clear()
