@@ -2,7 +2,7 @@
 
 import re
 
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")  # bounded: texts may be long
 NUMBER = re.compile(r"(?<![\w/.,$])\+?\(?\d[\d\s()./-]{8,24}\d(?![\w/]|[.,]\d)")
 PHONE = re.compile(r"(?:55)?[1-9]\d(?:9\d{8}|[2-5]\d{7})")
 
