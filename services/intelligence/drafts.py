@@ -27,7 +27,7 @@ from services.kit.errors import Refusal
 from services.kit.log import log
 
 FACTS = 5
-SURE = 0.8
+SURE = 0.6  # five parts left out in turn: 3 of 53 are called in vain, 12 of 52 wishes go unheard here
 NO_WORDS = (
     "Recebi a sua mensagem, mas por aqui ainda não consigo abrir áudios nem arquivos. "
     "Pode me escrever em texto, por favor?"
