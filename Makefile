@@ -50,6 +50,9 @@ tests/bench/peers/express/node_modules: tests/bench/peers/express/package.json
 torture: setup ## Kill parts at random and count what was lost: SEED=1 ROUNDS=20
 	@SEED=$(SEED) ROUNDS=$(ROUNDS) $(PY) -m tests.faults
 
+eval: setup ## How well the AI works on held-out texts: local, and the provider that is configured
+	@$(PY) -m tests.eval
+
 check: setup ## Format, lint, types, boundaries, protos, migrations: what CI runs before the tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary services gateway deploy tests
@@ -74,4 +77,4 @@ migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABAS
 
 migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
 	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
-.PHONY: help setup protos run client chat test bench torture check fmt lock migrate migration
+.PHONY: help setup protos run client chat test bench torture eval check fmt lock migrate migration

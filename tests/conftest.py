@@ -1,6 +1,5 @@
 """Throw-away infrastructure for a test run, and a session on the schema of the folder that the test is in."""
 
-import base64
 import os
 from collections.abc import AsyncIterator
 
@@ -10,16 +9,9 @@ from deploy.local import infrastructure
 from deploy.local.infrastructure import Addresses
 from services.kit import migrate
 from services.kit.db import Database, Session
-from tests.support import open_folder
+from tests.support import ENVIRONMENT, open_folder
 
-os.environ |= {
-    "APP_ENV": "test",
-    "JWT_SECRET": "only for the tests: thirty-two bytes and more",
-    "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
-    "SERVICE_KEYS": "{}",
-    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
-    "GRPC_PORT": "0",
-}
+os.environ |= ENVIRONMENT
 
 
 class Undo(Exception):

@@ -1,5 +1,6 @@
 """What many tests say: who acts, and what was announced."""
 
+import base64
 import os
 import shutil
 import tempfile
@@ -11,6 +12,15 @@ from services.kit.actor import Actor, service
 from services.kit.bus import subject
 from services.kit.db import Session
 from services.kit.tables import new_id
+
+ENVIRONMENT = {
+    "APP_ENV": "test",
+    "JWT_SECRET": "only for the tests: thirty-two bytes and more",
+    "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
+    "SERVICE_KEYS": "{}",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
+    "GRPC_PORT": "0",
+}
 
 INTELLIGENCE = service("intelligence")
 ADMIN = Actor(id=new_id(), role="admin", service="gateway", session=new_id())

@@ -2,6 +2,7 @@
 
 from protos.intelligence_pb2_grpc import add_IntelligenceServicer_to_server
 from services.intelligence import llm, peers
+from services.intelligence.jobs import JOBS
 from services.intelligence.rpc import Intelligence
 from services.intelligence.settings import IntelligenceSettings
 from services.intelligence.subscriptions import SUBSCRIPTIONS
@@ -23,6 +24,7 @@ def main() -> None:
             door=Intelligence,
             register=add_IntelligenceServicer_to_server,
             subscriptions=SUBSCRIPTIONS,
+            jobs=JOBS,
             start=start,
         )
     )

@@ -3,9 +3,11 @@
 import asyncio
 from datetime import timedelta
 
+from google.protobuf.message import Message
+
 from protos import intelligence_pb2 as pb
 from protos.messaging_pb2 import DeliverRequest, DeliverResponse
-from services.intelligence import logs, peers, sessions
+from services.intelligence import examples, logs, peers, sessions, templates
 from services.intelligence.drafts import Draft
 from services.intelligence.turns import Turn
 from services.kit.clock import now
@@ -35,7 +37,9 @@ async def send(db: Database, turn: Turn, draft: Draft, log_id: str) -> str:
     async with db.begin() as session:
         if await logs.finish(session, log_id, "response_sent", reply):
             await sessions.count_answer(session, turn.conversation_id, turn.message_id, draft.intent)
-            await emit(session, _sent(turn, reply, log_id))
+            await templates.count(session, draft.template_ids)
+            await examples.count(session, draft.example_ids)
+            await emit(session, *_events(turn, draft, reply, log_id))
     return reply
 
 
@@ -55,10 +59,16 @@ async def deliver(turn: Turn, text: str, *, key: str) -> DeliverResponse:
     )
 
 
-def _sent(turn: Turn, reply: str, log_id: str) -> pb.ResponseSent:
-    return pb.ResponseSent(
+def _events(turn: Turn, draft: Draft, reply: str, log_id: str) -> list[Message]:
+    sent = pb.ResponseSent(
         conversation_id=turn.conversation_id,
         message_id=turn.message_id,
         reply_message_id=reply,
         log_id=log_id,
     )
+    used = pb.KnowledgeUsed(
+        conversation_id=turn.conversation_id,
+        message_id=turn.message_id,
+        entry_ids=[one.id for one in draft.used],
+    )
+    return [sent, used] if draft.used else [sent]

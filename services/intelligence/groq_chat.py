@@ -51,6 +51,14 @@ async def chat(ask: Ask, model: str, timeout: float) -> Answer:
     )
 
 
+async def models() -> set[str]:
+    try:
+        listed = await _client.models.list(timeout=10)
+    except groq.APIError as error:
+        raise providers.Down from error
+    return {model.id for model in listed.data}
+
+
 def _failure(error: groq.APIStatusError) -> providers.CallFailed:
     body = error.body if isinstance(error.body, dict) else {}
     told = body.get("error")
@@ -76,6 +84,7 @@ def failure(status: int, code: str, headers: Mapping[str, str]) -> providers.Cal
 def limits(headers: Mapping[str, str]) -> Limits:
     return Limits(
         requests=_whole(headers.get("x-ratelimit-remaining-requests")),
+        requests_reset_s=seconds(headers.get("x-ratelimit-reset-requests", "")),
         tokens=_whole(headers.get("x-ratelimit-remaining-tokens")),
         tokens_reset_s=seconds(headers.get("x-ratelimit-reset-tokens", "")),
     )

@@ -4,13 +4,15 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from services.intelligence import groq_chat, providers
+from services.intelligence import calls, groq_chat, openai_chat, privacy, providers
 from services.intelligence.providers import Answer, Ask
 from services.intelligence.settings import IntelligenceSettings
 from services.kit import context
-from services.kit.errors import TooMany, Unavailable, Upstream
+from services.kit.clock import now
+from services.kit.db import Database
+from services.kit.errors import Refusal, TooMany, Unavailable, Upstream
 from services.kit.log import log
 
 GONE_FOR = 3600.0
@@ -18,6 +20,7 @@ REFUSED_FOR = 60.0  # a key that was refused is not tried again at once
 BREAKS_AFTER = 3
 BROKEN_FOR = 15.0
 SHORT_WAIT = 2.0  # a throttled call is worth waiting for only that long
+ALL = "*"
 
 
 class AiNotConfigured(Unavailable):
@@ -36,6 +39,10 @@ class AiRateLimited(TooMany):
     """The AI provider is asked too much. Try again later."""
 
 
+class AiBudgetSpent(TooMany):
+    """Today's budget for AI is spent."""
+
+
 class AiUnavailable(Upstream):
     """The AI provider did not give a usable answer."""
 
@@ -52,34 +59,29 @@ Chat = Callable[[Ask, str, float], Awaitable[Answer]]
 
 @dataclass
 class Provider:
-    """The configured provider, and what it has taught us. Times are of the monotonic clock."""
+    """The configured provider; `failures` in a row open the breaker."""
 
     name: str
+    settings: IntelligenceSettings
     chat: Chat | None
-    models: tuple[str, ...]
-    timeout: float
+    models: Callable[[], Awaitable[set[str]]] | None
     busy: asyncio.Semaphore
-    gone: dict[str, float] = field(default_factory=dict)
-    throttled: dict[str, float] = field(default_factory=dict)
     failures: int = 0
-    broken_until: float = 0.0
-    refused_until: float = 0.0
 
 
-provider = Provider("local", None, (), 20.0, asyncio.Semaphore(8))
+provider: Provider
 
 
 def open_provider(settings: IntelligenceSettings) -> None:
     global provider
-    chat: Chat | None = None
-    if settings.provider == "groq":
-        groq_chat.open_client(settings)
-        chat = groq_chat.chat
+    adapter = {"groq": groq_chat, "openai": openai_chat}.get(settings.provider)
+    if adapter:
+        adapter.open_client(settings)
     provider = Provider(
         settings.provider,
-        chat,
-        settings.models,
-        settings.ai_timeout_s,
+        settings,
+        adapter.chat if adapter else None,
+        adapter.models if adapter else None,
         asyncio.Semaphore(settings.ai_max_concurrency),
     )
 
@@ -88,32 +90,52 @@ def is_configured() -> bool:
     return provider.chat is not None
 
 
-async def complete(ask: Ask) -> Answer:
+async def complete(db: Database, ask: Ask) -> Answer:
     """The first usable answer of the models, in their order; or the refusal that says what to mend."""
     if provider.chat is None:
         raise AiNotConfigured(details={"capability": ask.capability, "mend": MEND})
-    _refuse_while_broken()
-    ends = time.monotonic() + min(provider.timeout, context.current().remaining() or provider.timeout)
-    failed: Exception = AiModelUnavailable(details={"mend": MODEL_MEND})
+    models = await _models(db, ask)
+    budget = provider.settings.ai_daily_token_budget
+    if budget is not None and await calls.spent_today(db, provider.settings.default_timezone) >= budget:
+        raise AiBudgetSpent
+    ask = replace(ask, messages=tuple({**turn, "content": _masked(turn)} for turn in ask.messages))
+    patience = provider.settings.ai_timeout_s
+    left = context.current().remaining()
+    ends = time.monotonic() + (patience if left is None else min(patience, left - 1.0))
+    failed: Refusal = AiUnavailable()
     async with provider.busy:
-        for model in _models(ask):
+        for model in models:
             try:
-                return await _ask_model(ask, model, ends)
+                return await _ask_model(db, ask, model, ends)
             except providers.CallFailed as error:
-                failed = _remember(model, error)
+                failed = await _remember(db, model, error)
                 log.warning(
                     "model_failed", model=model, capability=ask.capability, error=type(error).__name__
                 )
-            if ends - time.monotonic() < 0.5:
+            if ends - time.monotonic() < 0.5 or isinstance(failed, AiCredentialsInvalid):
                 break
     raise failed
 
 
-async def _ask_model(ask: Ask, model: str, ends: float) -> Answer:
-    """One model, at most twice."""
-    assert provider.chat is not None
+async def check_models(db: Database) -> None:
+    """Say when a configured model is not served (any more), before a customer waits for it."""
+    if provider.models is None:
+        return
     try:
-        return await _call(ask, model, ends)
+        served = await provider.models()
+    except providers.CallFailed as error:
+        log.warning("models_not_listed", provider=provider.name, error=type(error).__name__)
+        return
+    for model in provider.settings.models:
+        if served and model not in served:
+            log.warning("model_not_served", model=model, mend=MODEL_MEND)
+            await calls.block(db, provider.name, model, "ModelGone", GONE_FOR)
+
+
+async def _ask_model(db: Database, ask: Ask, model: str, ends: float) -> Answer:
+    """One model, at most twice."""
+    try:
+        return await _call(db, ask, model, ends)
     except providers.TooLong:
         ask = ask.shorter()
     except (providers.Down, providers.Unusable):
@@ -122,58 +144,79 @@ async def _ask_model(ask: Ask, model: str, ends: float) -> Answer:
         if error.retry_after > min(SHORT_WAIT, ends - time.monotonic()):
             raise
         await asyncio.sleep(error.retry_after)
-    return await _call(ask, model, ends)
+    return await _call(db, ask, model, ends)
 
 
-async def _call(ask: Ask, model: str, ends: float) -> Answer:
+async def _call(db: Database, ask: Ask, model: str, ends: float) -> Answer:
     """A call may take half of the whole time, so that one that hangs leaves time for another."""
     assert provider.chat is not None
     left = ends - time.monotonic()
     if left <= 0.1:
         raise providers.Down
+    started, answer, outcome = now(), None, "ok"
     try:
-        async with asyncio.timeout(min(left, max(provider.timeout / 2, 1.0))):
+        async with asyncio.timeout(min(left, max(provider.settings.ai_timeout_s / 2, 1.0))):
             answer = await provider.chat(ask, model, left)
     except TimeoutError as error:
+        outcome = "Down"
         raise providers.Down from error
+    except providers.CallFailed as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        price = provider.settings.ai_prices.get(model)
+        await calls.record(db, ask, provider.name, model, outcome, started, answer=answer, price=price)
     provider.failures = 0
+    await _keep_to_limits(db, ask, answer)
     return answer
 
 
-def _models(ask: Ask) -> list[str]:
-    """Those that are neither gone nor throttled for now; the throttled ones where there is no other."""
-    at = time.monotonic()
-    wanted = dict.fromkeys((*((ask.model,) if ask.model else ()), *provider.models))
-    there = [model for model in wanted if provider.gone.get(model, 0.0) <= at]
-    free = [model for model in there if provider.throttled.get(model, 0.0) <= at]
-    if there and not free:
-        wait = min(provider.throttled[model] for model in there) - at
-        raise AiRateLimited(retry_after=max(1, round(wait)))
+async def _keep_to_limits(db: Database, ask: Ask, answer: Answer) -> None:
+    """What the provider says is left this minute (tokens) and today (requests) holds for every replica."""
+    limits = answer.limits
+    if limits.tokens is not None and limits.tokens < ask.max_tokens and limits.tokens_reset_s:
+        await calls.block(db, provider.name, answer.model, "Throttled", limits.tokens_reset_s)
+    if limits.requests == 0 and limits.requests_reset_s:
+        await calls.block(db, provider.name, answer.model, "Throttled", limits.requests_reset_s)
+
+
+async def _models(db: Database, ask: Ask) -> list[str]:
+    """Those that may be asked now, in their order; or why none may."""
+    blocked = await calls.blocked(db, provider.name)
+    if ALL in blocked:
+        reason, seconds = blocked[ALL]
+        if reason == "KeyRefused":
+            raise AiCredentialsInvalid(details={"mend": KEY_MEND})
+        raise AiUnavailable(retry_after=seconds)
+    wanted = [*dict.fromkeys((*((ask.model,) if ask.model else ()), *provider.settings.models))]
+    free = [model for model in wanted if model not in blocked]
+    waits = [blocked[model][1] for model in wanted if model in blocked and blocked[model][0] == "Throttled"]
+    if not free and waits:
+        raise AiRateLimited(retry_after=max(1, min(waits)))
+    if not free:
+        raise AiModelUnavailable(details={"mend": MODEL_MEND})
     return free
 
 
-def _refuse_while_broken() -> None:
-    at = time.monotonic()
-    if provider.refused_until > at:
-        raise AiCredentialsInvalid(details={"mend": KEY_MEND})
-    if provider.broken_until > at:
-        raise AiUnavailable(retry_after=max(1, round(provider.broken_until - at)))
-
-
-def _remember(model: str, error: providers.CallFailed) -> Exception:
+async def _remember(db: Database, model: str, error: providers.CallFailed) -> Refusal:
     """What this failure means for the calls to come, and what to say if no other model helps."""
-    at = time.monotonic()
     if isinstance(error, providers.ModelGone):
-        provider.gone[model] = at + GONE_FOR
+        await calls.block(db, provider.name, model, "ModelGone", GONE_FOR)
         return AiModelUnavailable(details={"mend": MODEL_MEND})
     if isinstance(error, providers.Throttled):
-        provider.throttled[model] = at + error.retry_after
+        await calls.block(db, provider.name, model, "Throttled", error.retry_after)
         return AiRateLimited(retry_after=max(1, round(error.retry_after)))
     if isinstance(error, providers.KeyRefused):
-        provider.refused_until = at + REFUSED_FOR
+        await calls.block(db, provider.name, ALL, "KeyRefused", REFUSED_FOR)
         return AiCredentialsInvalid(details={"mend": KEY_MEND})
     if isinstance(error, providers.Down):
         provider.failures += 1
         if provider.failures >= BREAKS_AFTER:
-            provider.broken_until = at + BROKEN_FOR
+            provider.failures = 0
+            await calls.block(db, provider.name, ALL, "Down", BROKEN_FOR)
     return AiUnavailable()
+
+
+def _masked(turn: dict[str, str]) -> str:
+    """What identifies a customer stays in the house; our own instructions go as they are."""
+    return turn["content"] if turn["role"] == "system" else privacy.masked(turn["content"])

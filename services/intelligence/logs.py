@@ -33,6 +33,8 @@ class Entry:
     reason: str | None = None
     keyword: str | None = None
     knowledge_ids: list[str] = field(default_factory=list)
+    template_ids: list[str] = field(default_factory=list)
+    example_ids: list[str] = field(default_factory=list)
     is_preview: bool = False
     provider: str | None = None
     model_used: str | None = None
@@ -47,7 +49,7 @@ async def add(session: Session, entry: Entry) -> str:
     values = entry.__dict__ | {
         "id": new_id(),
         "created_at": now(),
-        "input_message": privacy.masked(entry.input_message),
+        "input_message": privacy.masked(entry.input_message) if entry.input_message else None,
         "details": orjson.dumps(entry.details).decode(),
     }
     await session.run(insert(AgentLog).values(**values))

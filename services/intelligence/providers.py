@@ -46,6 +46,7 @@ class Ask:
     max_tokens: int
     schema: dict[str, Any] | None = None
     model: str | None = None
+    conversation_id: str | None = None
 
     def shorter(self) -> "Ask":
         """The same with half of the conversation: what is oldest goes."""
@@ -58,6 +59,7 @@ class Limits:
     """What the provider says is left; None where it says nothing."""
 
     requests: int | None = None
+    requests_reset_s: float | None = None
     tokens: int | None = None
     tokens_reset_s: float | None = None
 

@@ -5,19 +5,35 @@ from datetime import timedelta
 
 from protos import intelligence_pb2 as pb
 from protos.messaging_pb2 import MessageReceived
-from services.intelligence import deliveries, drafts, escalations, hours, llm, logs, sessions, turns
+from services.intelligence import (
+    conversations,
+    deliveries,
+    drafts,
+    escalations,
+    hours,
+    llm,
+    logs,
+    privacy,
+    schedules,
+    sessions,
+    turns,
+)
 from services.intelligence.drafts import Draft
+from services.intelligence.schedules import Wish
 from services.intelligence.settings import IntelligenceSettings
 from services.intelligence.turns import Turn
 from services.kit import context
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
 from services.kit.db import Database
+from services.kit.errors import Refusal
 from services.kit.log import log
 from services.kit.outbox import emit
 from services.kit.settings import load
 
 LIMIT = 50.0  # of the minute that an event may take
+TRANSCRIPTION = timedelta(seconds=20)
+WAITING = {"pending", "processing"}
 
 
 async def answer(db: Database, event: MessageReceived) -> None:
@@ -31,13 +47,24 @@ async def answer(db: Database, event: MessageReceived) -> None:
     settled = parse(event.received_at) + timedelta(seconds=load(IntelligenceSettings).ai_debounce_s)
     await asyncio.sleep((settled - now()).total_seconds())
     context.limit(LIMIT)
-    turn = await turns.load(db, event.conversation_id, event.message_id)
+    turn = await _heard(db, event)
     if turn.thread.last_customer_message_id != event.message_id:
         log.info("reply_superseded", message_id=event.message_id)
         return
     outcome = await execute(db, turn)
-    if outcome.skipped:
+    if outcome.skipped and outcome.reason != schedules.SKIPPED:
         await _note_skip(db, turn, outcome.reason)
+
+
+async def _heard(db: Database, event: MessageReceived) -> Turn:
+    """The turn, once what was spoken is written down, or will not be soon."""
+    patience = now() + TRANSCRIPTION
+    while True:
+        turn = await turns.load(db, event.conversation_id, event.message_id)
+        target = turn.target
+        if target is None or target.transcription_status not in WAITING or now() >= patience:
+            return turn
+        await asyncio.sleep(2)
 
 
 async def respond(db: Database, actor: Actor, request: pb.RespondRequest) -> pb.RespondResponse:
@@ -51,9 +78,9 @@ async def preview(db: Database, turn: Turn) -> pb.RespondResponse:
     """A dry run: it always shows the draft, and says what would have stood in its way."""
     if reason := turns.skip_reason(turn):
         return skipped(reason)
-    draft = await drafts.write(turn)
+    draft = await drafts.write(db, turn)
     if not draft.text:
-        raise draft.failure or llm.AiNotConfigured(details={"capability": "respond", "mend": llm.MEND})
+        raise draft.failure or _no_draft()
     reason = turns.call_for_a_person(turn) or escalations.reason(turn, draft)
     outside = turns.is_outside_hours(turn)
     sends = turn.mode == "ai" and turn.agent.auto_reply_enabled and not reason and not outside
@@ -86,7 +113,12 @@ async def execute(db: Database, turn: Turn) -> pb.RespondResponse:
         return skipped("outside_hours")
     if reason := turns.call_for_a_person(turn):
         return await _escalate(db, turn, reason)
-    draft = await drafts.write(turn)
+    by_rules = schedules.found_in(turn.question, turn.before, turn.local_time)
+    if by_rules and by_rules.slot is not None:
+        return await _pass_to_calendar(db, turn, by_rules)
+    draft = await drafts.write(db, turn)
+    if wish := await _wish(db, turn, draft, by_rules):
+        return await _pass_to_calendar(db, turn, wish)
     if reason := escalations.reason(turn, draft):
         return await _escalate(db, turn, reason, draft=draft)
     if turn.mode == "hybrid" or not turn.agent.auto_reply_enabled:
@@ -136,7 +168,31 @@ async def _escalate(
     async with db.begin() as session:
         entry = _entry(turn, "response_generated", draft, reason=why, keyword=keyword)
         log_id = await logs.add(session, entry)
+        if draft and draft.is_gap and why == "low_confidence":
+            await emit(session, _gap(turn))
     return await escalations.hand_over(db, turn, why, log_id, keyword=keyword)
+
+
+async def _wish(db: Database, turn: Turn, draft: Draft, by_rules: Wish | None) -> Wish | None:
+    """To meet: the model says so, or the rules do and there is nothing else to answer. Not to cancel."""
+    if by_rules and by_rules.intent == "cancel":
+        return None
+    if not draft.wants_meeting:
+        return by_rules if not draft.text and not draft.failure else None
+    wish = by_rules or Wish("new_meeting", schedules.LEAST)
+    try:
+        wish = await schedules.refined(db, wish, turn.thread.messages, turn.local_time.date()) or wish
+    except Refusal as refusal:
+        log.warning("scheduling_by_rules", code=refusal.name, conversation_id=turn.conversation_id)
+    return wish if wish.confidence > schedules.LEAST else None
+
+
+async def _pass_to_calendar(db: Database, turn: Turn, wish: Wish) -> pb.RespondResponse:
+    """Who wants to meet is answered by campaigns, with times that are free."""
+    async with db.begin() as session:
+        await logs.add(session, _entry(turn, "skipped", reason=schedules.SKIPPED))
+        await emit(session, schedules.event(wish, turn.conversation_id, turn.message_id))
+    return skipped(schedules.SKIPPED)
 
 
 async def _propose(db: Database, turn: Turn, draft: Draft) -> pb.RespondResponse:
@@ -169,6 +225,21 @@ async def _tell_closed(db: Database, turn: Turn) -> None:
 async def _note_skip(db: Database, turn: Turn, reason: str) -> None:
     async with db.begin() as session:
         await logs.add(session, _entry(turn, "skipped", reason=reason))
+
+
+def _no_draft() -> Refusal:
+    if llm.is_configured():
+        return llm.AiUnavailable()
+    return llm.AiNotConfigured(details={"capability": "respond", "mend": llm.MEND})
+
+
+def _gap(turn: Turn) -> pb.KnowledgeGapDetected:
+    return pb.KnowledgeGapDetected(
+        conversation_id=turn.conversation_id,
+        message_id=turn.message_id,
+        question=privacy.masked(turn.question)[:500],
+        sector_id=conversations.sector(turn.thread),
+    )
 
 
 def skipped(reason: str) -> pb.RespondResponse:

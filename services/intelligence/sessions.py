@@ -1,6 +1,6 @@
 """Where the AI agent stands in each conversation."""
 
-from protos import messaging_pb2
+from protos import messaging_pb2, sales_pb2
 from services.kit.clock import now
 from services.kit.db import Row, Session
 from services.kit.tables import new_id
@@ -24,7 +24,8 @@ PERSON_WROTE = """
 TO_AI = """
     update ai_agent_sessions
     set mode = %(mode)s, auto_reply_count = 0, escalated_at = null, escalation_reason = null,
-        escalated_to = null, escalation_priority = 0, handoff_requested_at = null, updated_at = %(at)s
+        escalated_to = null, escalation_priority = 0, handoff_requested_at = null,
+        given_back_at = %(at)s, updated_at = %(at)s
     where conversation_id = %(conversation)s
 """
 TO_HUMAN = """
@@ -38,6 +39,15 @@ ESCALATED = """
     update ai_agent_sessions
     set escalated_at = %(at)s, escalation_reason = %(reason)s, handoff_requested_at = %(at)s,
         updated_at = %(at)s
+    where conversation_id = %(conversation)s
+"""
+SCORED = """
+    update ai_agent_sessions set lead_score = %(score)s, updated_at = %(at)s
+    where conversation_id = %(conversation)s::uuid
+"""
+HANDED_OVER = """
+    update ai_agent_sessions set handoff_summary = %(summary)s, handoff_context = %(context)s,
+        escalation_priority = %(priority)s, updated_at = %(at)s
     where conversation_id = %(conversation)s
 """
 TOLD_CLOSED = """
@@ -59,8 +69,27 @@ async def escalate(session: Session, conversation: str, reason: str) -> None:
     await session.run(ESCALATED, conversation=conversation, reason=reason, at=now())
 
 
+async def hand_over(session: Session, conversation: str, summary: str, context: str, priority: int) -> None:
+    await session.run(
+        HANDED_OVER,
+        conversation=conversation,
+        summary=summary,
+        context=context,
+        priority=priority,
+        at=now(),
+    )
+
+
 async def tell_closed(session: Session, conversation: str) -> None:
     await session.run(TOLD_CLOSED, conversation=conversation, at=now())
+
+
+async def note_score(session: Session, event: sales_pb2.LeadScored) -> None:
+    await session.run(SCORED, conversation=event.conversation_id or None, score=event.lead_score, at=now())
+
+
+async def note_qualified(session: Session, event: sales_pb2.LeadQualified) -> None:
+    await session.run(SCORED, conversation=event.conversation_id or None, score=event.lead_score, at=now())
 
 
 async def reset_count(session: Session, event: messaging_pb2.MessageSent) -> None:

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 
 from protos.messaging_pb2 import Message
 
+LONGEST = 4000
 TEXTS = {"text", "button_response", "list_response", "interactive_response"}
 
 
 def text_of(message: Message) -> str:
-    """What was said: the text, the words of an audio, or what stands for a file."""
+    """What was said: the text, the words of an audio, or what stands for a file. A flood is cut."""
     if message.audio_transcription:
-        return message.audio_transcription
+        return message.audio_transcription[:LONGEST]
     if not message.media_url and message.message_type in TEXTS:
-        return message.content
-    return f"[{message.message_type}] {message.content}".strip()
+        return message.content[:LONGEST]
+    return f"[{message.message_type}] {message.content[:LONGEST]}".strip()
 
 
 def has_words(message: Message) -> bool:

@@ -2,21 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from protos import intelligence_pb2 as pb
-from protos.messaging_pb2 import ConversationContext, GetContextRequest, Message
-from services.intelligence import agents, hours, llm, peers, threads
+from protos.messaging_pb2 import ConversationContext, Message
+from services.intelligence import agents, conversations, hours, llm, threads
 from services.kit import clock
 from services.kit.db import Database, Row
 from services.kit.errors import NotFound
 
 HISTORY = 20
+SILENT = {"sticker", "reaction"}  # nothing that could be answered
+SURE_OF_FEELING = 0.6
 
 SESSION = "select * from ai_agent_sessions where conversation_id = %(conversation)s"
+FEELING = """
+    select sentiment, confidence_score, updated_at from sentiment_analyses
+    where conversation_id = %(conversation)s
+"""
 RECORD = """
     select * from ai_agent_logs
     where conversation_id = %(conversation)s and message_id = %(message)s and not is_preview
-      and action in ('response_generated', 'response_sent', 'escalated')
+      and (action in ('response_generated', 'response_sent', 'escalated') or reason = 'scheduling_intent')
     order by action = 'response_generated', created_at desc limit 1
 """
 
@@ -34,6 +41,7 @@ class Turn:
     target: Message | None
     session: Row | None
     record: Row | None
+    feeling: Row | None
     started: datetime
 
     @property
@@ -50,25 +58,37 @@ class Turn:
         return self.thread.conversation.conversation_mode
 
     @property
-    def question(self) -> str:
-        """What the customer said since somebody last answered."""
+    def burst(self) -> list[Message]:
+        """What the customer sent since somebody last answered."""
         assert self.target is not None
-        said = threads.unanswered_until(self.thread.messages, self.target)
-        return "\n".join(threads.text_of(message) for message in said)
+        return threads.unanswered_until(self.thread.messages, self.target)
+
+    @property
+    def before(self) -> list[Message]:
+        """What was said until then."""
+        first = self.burst[0].id
+        ids = [message.id for message in self.thread.messages]
+        return [*self.thread.messages[: ids.index(first)]]
+
+    @property
+    def local_time(self) -> datetime:
+        return self.started.astimezone(ZoneInfo(self.agent.working_timezone))
+
+    @property
+    def question(self) -> str:
+        return "\n".join(threads.text_of(message) for message in self.burst)
 
 
 async def load(db: Database, conversation: str, message: str | None) -> Turn:
     started = clock.now()
-    thread = await peers.messaging.GetContext(
-        GetContextRequest(conversation_id=conversation, limit=HISTORY), timeout=3.0
-    )
-    header = thread.conversation
-    agent = await agents.current(db, header.sector_id if header.HasField("sector_id") else None)
+    thread = await conversations.read(conversation, HISTORY)
+    agent = await agents.current(db, conversations.sector(thread))
     target = _target(thread, message)
     async with db.read() as session:
         row = await session.first(SESSION, conversation=conversation)
         record = target and await session.first(RECORD, conversation=conversation, message=target.id)
-    return Turn(thread, agent, target, row, record, started)
+        feeling = await session.first(FEELING, conversation=conversation)
+    return Turn(thread, agent, target, row, record, feeling, started)
 
 
 def _target(thread: ConversationContext, message: str | None) -> Message | None:
@@ -91,7 +111,7 @@ def skip_reason(turn: Turn) -> str | None:
         return "conversation_closed"
     if not turn.agent.is_enabled or llm.provider.name == "off":
         return "agent_disabled"
-    if turn.target is None or not threads.by_customer(turn.target):
+    if turn.target is None or not threads.by_customer(turn.target) or turn.target.message_type in SILENT:
         return "no_client_message"
     if is_begun(turn):
         return None
@@ -119,7 +139,23 @@ def call_for_a_person(turn: Turn) -> str | None:
         return "keyword_match"
     if turn.session is not None and turn.session.auto_reply_count >= turn.agent.max_auto_replies:
         return "max_replies"
-    return None
+    if turn.agent.escalation_on_negative_sentiment and is_frustrated(turn):
+        return "negative_sentiment"
+    return "complexity" if insists_on_the_forbidden(turn) else None
+
+
+def is_frustrated(turn: Turn) -> bool:
+    """By an analysis that is newer than the last time a person gave the conversation back."""
+    feeling = turn.feeling
+    if feeling is None or feeling.sentiment != "negative" or feeling.confidence_score < SURE_OF_FEELING:
+        return False
+    given_back = turn.session.given_back_at if turn.session else None
+    return given_back is None or feeling.updated_at > given_back
+
+
+def insists_on_the_forbidden(turn: Turn) -> bool:
+    said = [threads.text_of(one) for one in turn.thread.messages if threads.by_customer(one)]
+    return sum(bool(threads.keyword_in(text, turn.agent.forbidden_topics)) for text in said) > 1
 
 
 def waits_for_a_person(turn: Turn) -> bool:

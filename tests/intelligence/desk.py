@@ -1,19 +1,29 @@
 """Messaging as intelligence sees it, from plain data: conversations, their messages, and who has the turn."""
 
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protos import identity_pb2
 from protos import messaging_pb2 as pb
-from protos.identity_pb2_grpc import IdentityServicer
-from protos.messaging_pb2_grpc import MessagingServicer
+from protos.identity_pb2_grpc import IdentityServicer, add_IdentityServicer_to_server
+from protos.knowledge_pb2_grpc import add_KnowledgeServicer_to_server
+from protos.messaging_pb2_grpc import MessagingServicer, add_MessagingServicer_to_server
+from services.intelligence import peers
+from services.intelligence.settings import IntelligenceSettings
 from services.kit.clock import now, rfc3339
+from services.kit.db import Database
 from services.kit.errors import NotFound, to_metadata
 from services.kit.tables import new_id
+from services.kit.tokens import Callers, People
+from services.knowledge.rpc import Knowledge
 
 INSTANCE = new_id()
 
@@ -91,6 +101,9 @@ class Desk(MessagingServicer, IdentityServicer):
     def __init__(self) -> None:
         self.chats: dict[str, Chat] = {}
         self.sent: dict[str, pb.Message] = {}
+        self.reset()
+
+    def reset(self) -> None:
         self.config: dict[str, Any] = {}
         self.status = "sent"
         self.loses_answers = False
@@ -161,3 +174,31 @@ def refusal(chat: Chat, request: pb.DeliverRequest) -> str | None:
     if any(message.is_from_me for message in after):
         return "already_answered"
     return "superseded" if after else None
+
+
+@asynccontextmanager
+async def neighbours(databases: dict[str, Database]) -> AsyncIterator[Desk]:
+    """The servers that intelligence calls, at their addresses: a desk, and the real knowledge service."""
+    key = Ed25519PrivateKey.generate()
+    settings = IntelligenceSettings(
+        service_key=base64.b64encode(key.private_bytes_raw()).decode(),
+        service_keys={"intelligence": base64.b64encode(key.public_key().public_bytes_raw()).decode()},
+    )
+    desk = Desk()  # type: ignore[abstract]
+    server = grpc.aio.server()
+    add_MessagingServicer_to_server(desk, server)
+    add_IdentityServicer_to_server(desk, server)
+    door = Knowledge(databases["knowledge"], Callers("knowledge", settings), People(_unknown))
+    add_KnowledgeServicer_to_server(door, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    addressed = settings.model_copy(
+        update={"messaging_addr": address, "knowledge_addr": address, "identity_addr": address}
+    )
+    peers.open_channels(addressed, Callers("intelligence", settings))
+    yield desk
+    await server.stop(None)
+
+
+async def _unknown() -> str:
+    raise AssertionError("no person's token is used here")

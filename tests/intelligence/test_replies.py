@@ -45,7 +45,7 @@ async def test_without_a_key_the_approved_entry_is_sent_word_for_word(
     await replies.answer(db, chat.says("Oi, qual é o horário de atendimento?"))
 
     assert chat.heard == [HOURS]
-    assert await announced(db, chat.id) == ["response_generated", "response_sent"]
+    assert await announced(db, chat.id) == ["response_generated", "response_sent", "knowledge_used"]
     assert await actions(db, chat) == [("response_sent", None)]
 
 
@@ -55,7 +55,7 @@ async def test_without_an_entry_that_answers_a_person_is_called(db: Database, de
     await replies.answer(db, chat.says("Vocês entregam em Manaus?"))
 
     assert chat.heard == [agents.DEFAULTS["handoff_message"]]
-    assert await announced(db, chat.id) == ["escalation_requested"]
+    assert await announced(db, chat.id) == ["knowledge_gap_detected", "escalation_requested"]
     assert await actions(db, chat) == [("escalated", "low_confidence")]
 
 
@@ -81,7 +81,7 @@ async def test_the_same_event_again_sends_nothing_more(
     await replies.answer(db, event)
 
     assert chat.heard == [HOURS]
-    assert await announced(db, chat.id) == ["response_generated", "response_sent"]
+    assert await announced(db, chat.id) == ["response_generated", "response_sent", "knowledge_used"]
 
 
 async def test_of_a_burst_only_the_last_message_is_answered(
