@@ -151,7 +151,7 @@ async def list_assignments(
     statement = HISTORY.where(Assignment.conversation_id == request.id)
     statement = statement.limit(page.fetch).offset(page.offset)
     if page.after:
-        statement = statement.where(tuple_(Assignment.id) < tuple_(*page.after))
+        statement = statement.where(tuple_(Assignment.id) < pages.place(page, Assignment.id))
     total = None
     if page.wants_total:
         total = await session.scalar(select(func.count()).where(Assignment.conversation_id == request.id))

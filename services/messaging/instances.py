@@ -53,7 +53,8 @@ async def list_instances(
     page = pages.read(request)
     statement = SHOWN.order_by(Instance.created_at, Instance.id).limit(page.fetch).offset(page.offset)
     if page.after:
-        statement = statement.where(tuple_(Instance.created_at, Instance.id) > tuple_(*page.after))
+        here = (Instance.created_at, Instance.id)
+        statement = statement.where(tuple_(*here) > pages.place(page, *here))
     total = await session.scalar(select(func.count()).select_from(Instance)) if page.wants_total else None
     rows, pagination = pages.cut(
         page, await session.all(statement), lambda row: (row.created_at, row.id), total

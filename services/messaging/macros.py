@@ -40,7 +40,7 @@ async def list_macros(session: Session, actor: Actor, request: pb.ListMacrosRequ
         wanted.append(Macro.category == request.category)
     statement = SHOWN.where(*wanted).order_by(Macro.name, Macro.id).limit(page.fetch).offset(page.offset)
     if page.after:
-        statement = statement.where(tuple_(Macro.name, Macro.id) > tuple_(*page.after))
+        statement = statement.where(tuple_(Macro.name, Macro.id) > pages.place(page, Macro.name, Macro.id))
     total = None
     if page.wants_total:
         total = await session.scalar(select(func.count()).select_from(Macro).where(*wanted))

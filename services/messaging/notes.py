@@ -31,8 +31,8 @@ async def list_notes(session: Session, actor: Actor, request: pb.ListNotesReques
     page = pages.read(request)
     statement = SHOWN.where(Note.conversation_id == request.id).limit(page.fetch).offset(page.offset)
     if page.after:
-        here = tuple_(Note.is_pinned, Note.created_at, Note.id)
-        statement = statement.where(here < tuple_(*page.after))
+        here = (Note.is_pinned, Note.created_at, Note.id)
+        statement = statement.where(tuple_(*here) < pages.place(page, *here))
     total = None
     if page.wants_total:
         total = await session.scalar(select(func.count()).where(Note.conversation_id == request.id))

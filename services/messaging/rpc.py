@@ -13,6 +13,7 @@ from services.messaging import (
     inbox,
     instances,
     macros,
+    messages,
     modes,
     notes,
     reading,
@@ -40,6 +41,10 @@ class Messaging(Door, MessagingServicer):
     DeleteNote = command(notes.remove)
 
     SendMessage = workflow(sending.send)
+    EditMessage = workflow(messages.edit)
+    DeleteMessage = workflow(messages.delete)
+    ListEdits = query(messages.list_edits)
+    ReactToMessage = workflow(messages.react)
 
     ListMacros = query(macros.list_macros)
     CreateMacro = command(macros.create)

@@ -34,7 +34,7 @@ async def list_rules(
     wanted = [AssignmentRule.instance_id == request.instance_id] if request.instance_id else []
     statement = SHOWN.where(*wanted).order_by(AssignmentRule.id.desc()).limit(page.fetch).offset(page.offset)
     if page.after:
-        statement = statement.where(tuple_(AssignmentRule.id) < tuple_(*page.after))
+        statement = statement.where(tuple_(AssignmentRule.id) < pages.place(page, AssignmentRule.id))
     total = None
     if page.wants_total:
         total = await session.scalar(select(func.count()).select_from(AssignmentRule).where(*wanted))
