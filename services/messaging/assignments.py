@@ -8,7 +8,7 @@ from protos import messaging_pb2 as pb
 from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now
-from services.kit.db import Row, Session
+from services.kit.db import Database, Row, Session
 from services.kit.errors import Forbidden, Invalid
 from services.kit.outbox import emit
 from services.kit.pb import columns, fill
@@ -31,6 +31,14 @@ HISTORY = (
     .join(BY, BY.id == Assignment.assigned_by, isouter=True)
     .order_by(Assignment.id.desc())
 )
+
+HELD = (
+    select(Conversation.id, Conversation.instance_id, Conversation.assigned_to, Contact.remote_jid)
+    .join(Contact, Contact.id == Conversation.contact_id)
+    .with_for_update(of=Conversation)
+)
+BATCH = 50
+GONE = "não atende mais"
 
 
 class NotYours(Forbidden):
@@ -56,17 +64,7 @@ async def assign(
 
 async def give(session: Session, actor: Actor, id: str, to: str | None, reason: str | None) -> None:
     """Repeating it changes nothing."""
-    row = await session.first(
-        select(
-            Conversation.id,
-            Conversation.instance_id,
-            Conversation.assigned_to,
-            Contact.remote_jid,
-        )
-        .join(Contact, Contact.id == Conversation.contact_id)
-        .where(Conversation.id == id, visible(actor))
-        .with_for_update(of=Conversation)
-    )
+    row = await session.first(HELD.where(Conversation.id == id, visible(actor)))
     if row is None:
         raise ConversationNotFound
     if not actor.leads and (to not in (None, actor.id) or row.assigned_to not in (None, actor.id)):
@@ -76,6 +74,18 @@ async def give(session: Session, actor: Actor, id: str, to: str | None, reason: 
     if to is not None and to not in await turns.able_to_attend(session, [to]):
         raise AssigneeNotFound(fields={"assignedTo": "does not exist or is inactive"})
     await hand_over(session, row, to, by=actor.id or None, by_name=actor.id or actor.service, reason=reason)
+
+
+async def release_all(db: Database, person: str) -> None:
+    """Everything open that somebody attends, back to the queue, a few at a time."""
+    theirs = HELD.where(Conversation.assigned_to == person, Conversation.status == "active").limit(BATCH)
+    while True:
+        async with db.begin() as session:
+            rows = await session.all(theirs)
+            for row in rows:
+                await hand_over(session, row, None, by=None, by_name="messaging", reason=GONE)
+        if len(rows) < BATCH:
+            return
 
 
 async def hand_over(

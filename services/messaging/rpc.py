@@ -3,12 +3,15 @@
 from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
 from services.messaging import (
+    addressbook,
     assignments,
+    audience,
     beginnings,
     contexts,
     current,
     deliveries,
     details,
+    endpoints,
     files,
     inbox,
     instances,
@@ -16,6 +19,8 @@ from services.messaging import (
     messages,
     modes,
     notes,
+    portraits,
+    probes,
     reading,
     rules,
     sending,
@@ -58,7 +63,19 @@ class Messaging(Door, MessagingServicer):
 
     ListInstances = query(instances.list_instances)
     CreateInstance = command(instances.create)
-    ConfigureWebhook = workflow(instances.configure_webhook)
+    GetInstance = query(instances.get)
+    UpdateInstance = command(instances.change)
+    DeleteInstance = command(instances.remove)
+    ConnectInstance = workflow(probes.connect)
+    ConfigureWebhook = workflow(endpoints.configure)
+    TestInstance = workflow(probes.test)
+    CheckStatus = workflow(probes.check_status)
+
+    ListContacts = query(addressbook.list_contacts)
+    UpdateContact = command(addressbook.change)
+    DeleteContact = command(addressbook.remove)
+    FixNames = workflow(portraits.fix_names)
+    SyncProfiles = workflow(portraits.sync_profiles)
 
     ReceiveWebhooks = workflow(webhooks.receive)
     GetCurrent = query(current.get)
@@ -69,6 +86,9 @@ class Messaging(Door, MessagingServicer):
     DeleteFile = workflow(files.delete)
 
     GetContext = query(contexts.get, callers=CONTEXTS)
+    GetContact = query(addressbook.get, callers=CONTEXTS)
+    CheckInstances = query(instances.check, callers=CONTEXTS)
+    ResolveAudience = query(audience.resolve, callers=CONTEXTS)
     Deliver = workflow(deliveries.deliver, callers=CONTEXTS)
     QueueMessages = command(deliveries.queue_messages, callers=CONTEXTS)
     CancelQueued = command(deliveries.cancel_queued, callers=CONTEXTS)
