@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -161,7 +162,7 @@ async def _together(db: Database, step: Step, deliveries: Sequence[Delivery]) ->
         except COLLISIONS:
             if attempt == TRIES - 1:
                 raise
-            await asyncio.sleep(0.02 * 3**attempt)
+            await asyncio.sleep(random.uniform(0.5, 1.5) * 0.02 * 3**attempt)
 
 
 async def _store_history(db: Database, delivery: Delivery) -> None:
