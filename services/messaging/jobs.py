@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from services.kit.jobs import always, every
-from services.messaging import files, gate, lost, portraits, probes, retrials, tallies, waiting
+from services.messaging import downloads, files, gate, lost, portraits, probes, retrials, tallies, waiting
 
 JOBS = [
     always(gate.run),
+    always(downloads.run),
     every(timedelta(seconds=5), lost.settle),
     every(timedelta(seconds=5), waiting.apply_what_came),
     every(timedelta(seconds=5), portraits.meet_the_new),
