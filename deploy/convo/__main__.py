@@ -30,13 +30,14 @@ from services.kit.clock import now
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that kept failing.")
-keys = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+keys = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens, and the secrets at rest.")
 events = typer.Typer(no_args_is_help=True, help="The event stream.")
 app.add_typer(dead_letters, name="dead")
 app.add_typer(keys, name="keys")
 app.add_typer(events, name="events")
 
 console = Console(highlight=False, soft_wrap=True)
+SEALING = ("identity", "messaging")  # services that keep secrets
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 REFUSALS = (NotFound, Refused, Failed, psycopg.Error, NatsError, httpx2.TransportError)
 
@@ -147,6 +148,14 @@ def replay(service: str, id: Annotated[str | None, typer.Argument()] = None) -> 
 def rotate() -> None:
     """A new signing key, announced before it signs. Nobody is logged out."""
     _in_service("identity", "keys", "rotate")
+
+
+@keys.command()
+@told
+def reseal() -> None:
+    """Seal every stored secret anew: JWT_SECRET has changed, JWT_SECRET_PREVIOUS names the old one."""
+    for name in SEALING:
+        _in_service(name, "keys", "reseal")
 
 
 @events.command()

@@ -14,7 +14,7 @@ from services.kit.clock import now, rfc3339
 from services.kit.db import Session
 from services.kit.outbox import emit
 from services.kit.tables import new_id
-from services.messaging import changes, contacts, echoes, headers, media, optouts, profiles, rules
+from services.messaging import changes, contacts, echoes, headers, media, optouts, profiles, turns
 from services.messaging.contacts import Seen
 from services.messaging.headers import COLUMNS, Header
 from services.messaging.inbound import Message
@@ -213,8 +213,8 @@ async def _announce(session: Session, taken: list[Taken]) -> None:
         for one in live
         if one.header.id in opened.keys() | reopened.keys() and _is_from_a_person(one)
     }
-    await rules.release_from_the_inactive(session, [*reopened.values()])
-    assigned = await rules.assign(session, [*waiting.values()])
+    await turns.release_from_the_inactive(session, [*reopened.values()])
+    assigned = await turns.assign(session, [*waiting.values()])
     await headers.write(session, [*{one.header.id: one.header for one in taken}.values()])
     await emit(session, *map(_opened, opened.values()), *map(_reopened, reopened.values()), *assigned)
     await emit(session, *map(_told, live))

@@ -70,7 +70,7 @@ async def _targets(session: Session, told: Sequence[Told]) -> dict[tuple[str, st
     if headers:
         await session.all(LOCK_CONVERSATIONS, ids=[*headers])
     locked = await session.all(LOCK, ids=[row.id for row in found]) if found else []
-    return {_key(row): _target(row) for row in locked}
+    return {_key(row): target_of(row) for row in locked}
 
 
 def _touches_the_header(told: Told) -> bool:
@@ -83,7 +83,7 @@ def _is_receipt(row: Row, told: Sequence[Told]) -> bool:
     return bool(row.is_from_me) and all(isinstance(item, StatusUpdate) for item in about)
 
 
-def _target(row: Row) -> Target:
+def target_of(row: Row) -> Target:
     values: dict[str, Any] = row._asdict()
     return Target(**{**values, "metadata": orjson.loads(values["metadata"])})
 

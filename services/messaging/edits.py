@@ -1,16 +1,23 @@
 """Edits: every version of a message is kept, and the newest one is shown, whenever each of them is told."""
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
 from services.kit.clock import now, rfc3339
 from services.kit.db import Session
+from services.kit.tables import new_id
 from services.messaging.headers import PREVIEW
 from services.messaging.inbound import Edit
 from services.messaging.models import Conversation, Message, Version
 from services.messaging.statuses import Target
 from services.messaging.words import vector
+
+ADD = """
+    insert into message_versions (id, message_id, content, edited_at, edited_by, created_at)
+    values (%(id)s, %(message)s, %(content)s, %(at)s, %(by)s, %(now)s)
+    on conflict (message_id, edited_at, md5(content))
+    do update set edited_by = coalesce(message_versions.edited_by, excluded.edited_by)
+"""
 
 
 async def take(session: Session, target: Target, edit: Edit, by: str | None = None) -> str | None:
@@ -38,9 +45,7 @@ async def _add(session: Session, target: Target, edit: Edit, by: str | None) -> 
     twin = (Version.message_id == target.id) & Version.edited_at.is_(None) & (Version.content == edit.content)
     await session.run(delete(Version).where(twin))
     await session.run(
-        insert(Version)
-        .values(message_id=target.id, content=edit.content, edited_at=edit.edited_at, edited_by=by)
-        .on_conflict_do_nothing()
+        ADD, message=target.id, content=edit.content, at=edit.edited_at, by=by, id=new_id(), now=now()
     )
 
 

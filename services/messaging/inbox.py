@@ -1,5 +1,6 @@
 """The inbox: conversations that the caller may see, by any filters together, a page at a time."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, tuple_, union_all
@@ -74,12 +75,13 @@ async def _rows(
 ) -> list[tuple[int, Row]]:
     """Each with the part of the sort that it belongs to."""
     first, *place = page.after or (0,)
+    rest = replace(page, after=tuple(place))
     found: list[tuple[int, Row]] = []
     skip = page.offset
     for part, (condition, newest_first) in enumerate(SORTS[request.sort or "recent"]):
         if part < first:
             continue
-        after = _after(place, newest_first=newest_first) if part == first and place else EVERYTHING
+        after = _after(rest, newest_first=newest_first) if part == first and place else EVERYTHING
         wanted = page.fetch + skip - len(found)
         statement = _part(actor, request, [*filters, condition, after], newest_first, wanted)
         found += [(part, row) for row in await session.all(statement)]
@@ -88,9 +90,11 @@ async def _rows(
     return found[skip:]
 
 
-def _after(place: list[Any], *, newest_first: bool) -> ColumnElement[bool]:
-    here = tuple_(Conversation.recency, Conversation.id)
-    return here < tuple_(*place) if newest_first else here > tuple_(*place)
+def _after(page: Page, *, newest_first: bool) -> ColumnElement[bool]:
+    columns = (Conversation.recency, Conversation.id)
+    here, place = tuple_(*columns), pages.place(page, *columns)
+    after: ColumnElement[bool] = here < place if newest_first else here > place
+    return after
 
 
 def _part(

@@ -1,29 +1,39 @@
 """WhatsApp instances: where they live, how they are called, and whether they are alive."""
 
 import hashlib
-import secrets
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select, tuple_, update
+import psycopg
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
-from services.kit import pages
+from services.kit import egress, pages
 from services.kit.actor import Actor
-from services.kit.clock import now
-from services.kit.db import Database, Row, Session
-from services.kit.errors import Invalid, NotFound, Upstream
+from services.kit.clock import now, parse
+from services.kit.db import Row, Session
+from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.pb import columns
-from services.messaging.evolution import connections
-from services.messaging.evolution.calls import CallFailed, Server
-from services.messaging.models import Instance, InstanceSecret
-from services.messaging.settings import settings, vault
+from services.messaging.evolution.calls import Server
+from services.messaging.models import Conversation, Instance, InstanceSecret
+from services.messaging.settings import callable_hosts, vault
 
-SECRETS_OVERLAP = timedelta(minutes=30)  # Evolution's retries of events with the old secret last twenty
+ACKNOWLEDGED_WITHIN = timedelta(minutes=10)  # WhatsApp does it in a second
+HEARD_WITHIN = timedelta(hours=24)
+CHANGEABLE = (
+    "name",
+    "instance_name",
+    "provider_type",
+    "instance_id_external",
+    "is_active",
+    "sends_per_minute",
+)
 
 SHOWN = select(
     *columns(pb.Instance, Instance),
+    Instance.last_sent_at,
     (InstanceSecret.instance_id.is_not(None)).label("has_secrets"),
     InstanceSecret.api_url,
 ).join(InstanceSecret, InstanceSecret.instance_id == Instance.id, isouter=True)
@@ -43,8 +53,10 @@ class NameTaken(Invalid):
     code = "instance_exists"
 
 
-class WebhookNotSet(Upstream):
-    """Evolution did not take the webhook."""
+class InstanceInUse(Conflict):
+    """This instance has conversations. With `force` they go with it."""
+
+    code = "instance_in_use"
 
 
 async def list_instances(
@@ -53,7 +65,8 @@ async def list_instances(
     page = pages.read(request)
     statement = SHOWN.order_by(Instance.created_at, Instance.id).limit(page.fetch).offset(page.offset)
     if page.after:
-        statement = statement.where(tuple_(Instance.created_at, Instance.id) > tuple_(*page.after))
+        here = (Instance.created_at, Instance.id)
+        statement = statement.where(tuple_(*here) > pages.place(page, *here))
     total = await session.scalar(select(func.count()).select_from(Instance)) if page.wants_total else None
     rows, pagination = pages.cut(
         page, await session.all(statement), lambda row: (row.created_at, row.id), total
@@ -61,16 +74,64 @@ async def list_instances(
     return pb.ListInstancesResponse(instances=[shown(row) for row in rows], pagination=pagination)
 
 
+async def get(session: Session, actor: Actor, request: pb.GetInstanceRequest) -> pb.InstanceResponse:
+    return await _answer(session, request.id)
+
+
+async def _answer(session: Session, id: str) -> pb.InstanceResponse:
+    row = await session.first(SHOWN.where(Instance.id == id))
+    if row is None:
+        raise InstanceNotFound
+    return pb.InstanceResponse(success=True, instance=shown(row))
+
+
 def shown(row: Row) -> pb.Instance:
     values = row._asdict()
     api_url = values.pop("api_url")
-    return pb.Instance(**values, api_host=urlsplit(api_url).netloc if api_url else None)
+    del values["last_sent_at"]
+    return pb.Instance(**values, api_host=urlsplit(api_url).netloc if api_url else None, health=health(row))
+
+
+def health(row: Row) -> str:
+    """What the instance proves, whatever Evolution says of it."""
+    if row.status != "connected":
+        return "disconnected"
+    heard = max(row.last_inbound_at or "", row.last_ack_at or "")
+    if is_deaf(row) or (heard and now() - parse(heard) > HEARD_WITHIN):
+        return "silent"
+    return "ok"
+
+
+def is_deaf(row: Row) -> bool:
+    """What was handed over a while ago has not been acknowledged: connected in name only."""
+    if row.last_sent_at is None or now() - parse(row.last_sent_at) < ACKNOWLEDGED_WITHIN:
+        return False
+    return max(row.last_ack_at or "", row.last_inbound_at or "") < str(row.last_sent_at)
+
+
+async def check(
+    session: Session, actor: Actor, request: pb.CheckInstancesRequest
+) -> pb.CheckInstancesResponse:
+    """Whether what is handed to them now has a chance to leave."""
+    wanted = Instance.id.in_([*request.ids]) if request.ids else Instance.is_active
+    rows = await session.all(SHOWN.where(wanted).order_by(Instance.created_at, Instance.id))
+    found = [
+        pb.InstanceHealth(
+            id=row.id,
+            name=row.name,
+            connected=row.is_active and row.status == "connected" and not is_deaf(row),
+        )
+        for row in rows
+    ]
+    return pb.CheckInstancesResponse(instances=found)
 
 
 async def create(session: Session, actor: Actor, request: pb.CreateInstanceRequest) -> pb.InstanceResponse:
     """The instance and its credentials, sealed."""
     if request.provider_type == "cloud" and not request.instance_id_external:
         raise Invalid(fields={"instanceIdExternal": "is required for the cloud provider"})
+    await egress.vet(request.api_url, callable_hosts())
+    values = {"sends_per_minute": request.sends_per_minute} if request.HasField("sends_per_minute") else {}
     made = await session.scalar(
         insert(Instance)
         .values(
@@ -78,6 +139,7 @@ async def create(session: Session, actor: Actor, request: pb.CreateInstanceReque
             instance_name=request.instance_name,
             provider_type=request.provider_type or "self_hosted",
             instance_id_external=request.instance_id_external or None,
+            **values,
         )
         .on_conflict_do_nothing()
         .returning(Instance.id)
@@ -86,13 +148,43 @@ async def create(session: Session, actor: Actor, request: pb.CreateInstanceReque
         raise NameTaken
     await session.run(
         insert(InstanceSecret).values(
-            instance_id=made,
-            api_url=base_url(request.api_url),
-            api_key=vault().seal(f"instance_secrets:{made}:api_key", request.api_key),
+            instance_id=made, api_url=base_url(request.api_url), api_key=_seal(made, request.api_key)
         )
     )
-    row = await session.first(SHOWN.where(Instance.id == made))
-    return pb.InstanceResponse(success=True, instance=shown(row))
+    return await _answer(session, made)
+
+
+async def change(session: Session, actor: Actor, request: pb.UpdateInstanceRequest) -> pb.InstanceResponse:
+    values = {name: getattr(request, name) for name in CHANGEABLE if request.HasField(name)}
+    secret: dict[str, Any] = {}
+    if request.HasField("api_url"):
+        await egress.vet(request.api_url, callable_hosts())
+        secret["api_url"] = base_url(request.api_url)
+    if request.HasField("api_key"):
+        secret["api_key"] = _seal(request.id, request.api_key)
+    if not values and not secret:
+        raise Invalid("No valid fields")
+    if "instance_id_external" in values:
+        values["instance_id_external"] = values["instance_id_external"] or None
+    try:
+        if not await session.run(update(Instance).where(Instance.id == request.id).values(**values)):
+            raise InstanceNotFound
+    except psycopg.errors.UniqueViolation as error:
+        raise NameTaken from error
+    if secret:
+        changed = update(InstanceSecret).where(InstanceSecret.instance_id == request.id)
+        await session.run(changed.values(**secret))
+    return await _answer(session, request.id)
+
+
+async def remove(session: Session, actor: Actor, request: pb.DeleteInstanceRequest) -> pb.DoneResponse:
+    """With everything that belongs to it."""
+    held = select(Conversation.id).where(Conversation.instance_id == request.id).limit(1)
+    if not request.force and await session.first(held):
+        raise InstanceInUse
+    if not await session.run(delete(Instance).where(Instance.id == request.id)):
+        raise InstanceNotFound
+    return pb.DoneResponse(success=True)
 
 
 def base_url(api_url: str) -> str:
@@ -117,36 +209,27 @@ async def server(session: Session, instance: str) -> Server:
     if row.api_key is None:
         raise SecretsNotFound
     external = row.instance_id_external if row.provider_type == "cloud" else None
-    key = vault().open(f"instance_secrets:{instance}:api_key", row.api_key)
+    key = vault().open(_place(instance), row.api_key)
     return Server(row.api_url, key, external or row.instance_name)
 
 
-async def configure_webhook(
-    db: Database, actor: Actor, request: pb.ConfigureWebhookRequest
-) -> pb.ConfigureWebhookResponse:
-    """A new secret, told to Evolution; the old one still opens while retries that carry it may come."""
-    async with db.read() as session:
-        target = await server(session, request.id)
-    url = request.url or f"{settings().public_url}/api/whatsapp/webhooks/evolution"
-    secret = secrets.token_urlsafe(32)
-    async with db.begin() as session:
-        await session.run(
-            update(InstanceSecret)
-            .where(InstanceSecret.instance_id == request.id)
-            .values(
-                previous_webhook_secret_hash=InstanceSecret.webhook_secret_hash,
-                previous_webhook_secret_until=now() + SECRETS_OVERLAP,
-                webhook_secret_hash=hash_secret(secret),
-            )
-        )
-    try:
-        await connections.set_webhook(
-            target,
-            connections.Webhook(url=url, headers={"x-webhook-token": secret}),
-        )
-    except CallFailed as error:
-        raise WebhookNotSet(error.message) from error
-    return pb.ConfigureWebhookResponse(success=True, url=url, events=connections.EVENTS)
+async def reseal(session: Session) -> int:
+    """Put every key under the current JWT_SECRET; how many were not."""
+    rows = await session.all(select(InstanceSecret.instance_id, InstanceSecret.api_key).with_for_update())
+    stale = [row for row in rows if not vault().is_current(row.api_key)]
+    for row in stale:
+        key = _seal(row.instance_id, vault().open(_place(row.instance_id), row.api_key))
+        changed = update(InstanceSecret).where(InstanceSecret.instance_id == row.instance_id)
+        await session.run(changed.values(api_key=key))
+    return len(stale)
+
+
+def _seal(instance: str, key: str) -> str:
+    return vault().seal(_place(instance), key)
+
+
+def _place(instance: str) -> str:
+    return f"instance_secrets:{instance}:api_key"
 
 
 def hash_secret(secret: str) -> str:

@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 from services.kit.jobs import always, every
-from services.messaging import files, gate, lost, retrials, tallies, waiting
+from services.messaging import downloads, files, gate, lost, portraits, probes, retrials, tallies, waiting
 
 JOBS = [
     always(gate.run),
+    always(downloads.run),
     every(timedelta(seconds=5), lost.settle),
     every(timedelta(seconds=5), waiting.apply_what_came),
+    every(timedelta(seconds=5), portraits.meet_the_new),
     every(timedelta(seconds=10), tallies.condense),
     every(timedelta(seconds=30), retrials.take_up),
+    every(timedelta(minutes=5), probes.keep_checking),
     every(timedelta(hours=1), files.sweep),
 ]

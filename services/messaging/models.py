@@ -54,6 +54,7 @@ class Instance(Base):
     instance_id_external: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     last_inbound_at: Mapped[Time | None]
+    last_sent_at: Mapped[Time | None]
     last_ack_at: Mapped[Time | None]
     sends_per_minute: Mapped[int] = mapped_column(server_default=text("60"))
     webhook_url: Mapped[str | None]
@@ -77,6 +78,8 @@ class InstanceSecret(Base):
     updated_at: Mapped[Updated]
 
 
+NAMELESS = "not is_group and deleted_at is null and (name !~ '[[:alpha:]]' or name like '%@%')"
+UNCHECKED = "checked_at is null and deleted_at is null"
 AUDIENCE = "not is_group and opt_in and is_active and deleted_at is null"
 
 
@@ -96,6 +99,8 @@ class Contact(Base):
         Index("contacts_search_idx", "search", postgresql_using="gin"),
         Index("contacts_name_idx", text("lower(name)"), "id"),
         Index("contacts_groups_idx", "instance_id", "checked_at", postgresql_where=text("is_group")),
+        Index("contacts_nameless_idx", "instance_id", "checked_at", postgresql_where=text(NAMELESS)),
+        Index("contacts_unchecked_idx", "instance_id", "id", postgresql_where=text(UNCHECKED)),
         Index("contacts_audience_idx", "instance_id", "id", postgresql_where=text(AUDIENCE)),
     )
     id: Mapped[Key]
@@ -498,3 +503,4 @@ class Person(Base):
     role: Mapped[str]
     is_active: Mapped[bool]
     is_approved: Mapped[bool]
+    updated_at: Mapped[Time] = mapped_column(server_default="-infinity")

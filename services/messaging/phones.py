@@ -20,3 +20,11 @@ def variants(number: str) -> tuple[str, ...]:
     if len(digits) == 13 and digits.startswith(COUNTRY) and digits[4] == "9" and digits[5] in MOBILE:
         return digits, f"{digits[:4]}{digits[5:]}"
     return (digits,)
+
+
+def typed(number: str) -> str:
+    """A number as people here type it: without a country code it is Brazilian."""
+    digits = NOT_DIGITS.sub("", number)
+    if len(digits) in (10, 11) and not number.strip().startswith("+") and not digits.startswith("0"):
+        digits = f"{COUNTRY}{digits}"
+    return canonical(digits)

@@ -3,29 +3,80 @@
 from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
 from services.messaging import (
+    addressbook,
+    assignments,
+    audience,
+    beginnings,
     contexts,
-    conversations,
     current,
     deliveries,
+    details,
+    endpoints,
     files,
     inbox,
     instances,
+    macros,
+    messages,
+    modes,
+    notes,
+    portraits,
+    probes,
+    reading,
+    rules,
     sending,
     webhooks,
 )
 
 CONTEXTS = ("intelligence", "sales", "campaigns")
+EVERYONE = ("gateway", *CONTEXTS)
 
 
 class Messaging(Door, MessagingServicer):
     ListConversations = query(inbox.list_conversations)
-    GetConversation = query(conversations.get_conversation)
-    SetMode = command(conversations.set_mode)
-    ReadConversation = workflow(conversations.read)
+    StartConversation = command(beginnings.start)
+    GetConversation = query(details.get)
+    UpdateConversation = workflow(details.change)
+    ReadConversation = workflow(reading.read)
+    AssignConversation = command(assignments.assign, callers=EVERYONE)
+    SetMode = command(modes.set_mode, callers=EVERYONE)
+    ListAssignments = query(assignments.list_assignments)
+    ListNotes = query(notes.list_notes)
+    CreateNote = command(notes.create)
+    UpdateNote = command(notes.change)
+    DeleteNote = command(notes.remove)
+
     SendMessage = workflow(sending.send)
+    EditMessage = workflow(messages.edit)
+    DeleteMessage = workflow(messages.delete)
+    ListEdits = query(messages.list_edits)
+    ReactToMessage = workflow(messages.react)
+
+    ListMacros = query(macros.list_macros)
+    CreateMacro = command(macros.create)
+    UpdateMacro = command(macros.change)
+    DeleteMacro = command(macros.remove)
+    UseMacro = command(macros.use)
+    ListAssignmentRules = query(rules.list_rules)
+    CreateAssignmentRule = command(rules.create)
+    UpdateAssignmentRule = command(rules.change)
+    DeleteAssignmentRule = command(rules.remove)
+
     ListInstances = query(instances.list_instances)
     CreateInstance = command(instances.create)
-    ConfigureWebhook = workflow(instances.configure_webhook)
+    GetInstance = query(instances.get)
+    UpdateInstance = command(instances.change)
+    DeleteInstance = command(instances.remove)
+    ConnectInstance = workflow(probes.connect)
+    ConfigureWebhook = workflow(endpoints.configure)
+    TestInstance = workflow(probes.test)
+    CheckStatus = workflow(probes.check_status)
+
+    ListContacts = query(addressbook.list_contacts)
+    UpdateContact = command(addressbook.change)
+    DeleteContact = command(addressbook.remove)
+    FixNames = workflow(portraits.fix_names)
+    SyncProfiles = workflow(portraits.sync_profiles)
+
     ReceiveWebhooks = workflow(webhooks.receive)
     GetCurrent = query(current.get)
     CreateFile = command(files.create)
@@ -33,7 +84,11 @@ class Messaging(Door, MessagingServicer):
     SignUpload = command(files.sign_upload)
     GetFile = workflow(files.get)
     DeleteFile = workflow(files.delete)
+
     GetContext = query(contexts.get, callers=CONTEXTS)
+    GetContact = query(addressbook.get, callers=CONTEXTS)
+    CheckInstances = query(instances.check, callers=CONTEXTS)
+    ResolveAudience = query(audience.resolve, callers=CONTEXTS)
     Deliver = workflow(deliveries.deliver, callers=CONTEXTS)
     QueueMessages = command(deliveries.queue_messages, callers=CONTEXTS)
     CancelQueued = command(deliveries.cancel_queued, callers=CONTEXTS)

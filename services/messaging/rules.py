@@ -1,84 +1,112 @@
-"""To whom new conversations go by themselves: one rule per instance, a fixed person or turns."""
+"""Assignment rules: to whom an instance's new conversations go. See turns.py for how they are followed."""
 
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+import psycopg
+from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
-from services.kit.db import Row, Session
-from services.messaging.headers import Header
-from services.messaging.models import Assignment, AssignmentRule, Person
+from services.kit import pages
+from services.kit.actor import Actor
+from services.kit.db import Session
+from services.kit.errors import Conflict, Invalid, NotFound
+from services.kit.pb import columns, fill
+from services.messaging.models import AssignmentRule, Instance, Person
 
-RULES = (
-    select(
-        AssignmentRule.id,
-        AssignmentRule.name,
-        AssignmentRule.instance_id,
-        AssignmentRule.rule_type,
-        AssignmentRule.fixed_agent_id,
-        AssignmentRule.round_robin_agents,
-        AssignmentRule.round_robin_last_index,
+SHOWN = select(*columns(pb.AssignmentRule, AssignmentRule))
+
+
+class RuleNotFound(NotFound):
+    """Assignment rule not found"""
+
+
+class RuleActive(Conflict):
+    """This instance has an active rule already."""
+
+    code = "rule_active"
+
+
+async def list_rules(
+    session: Session, actor: Actor, request: pb.ListAssignmentRulesRequest
+) -> pb.ListAssignmentRulesResponse:
+    page = pages.read(request)
+    wanted = [AssignmentRule.instance_id == request.instance_id] if request.instance_id else []
+    statement = SHOWN.where(*wanted).order_by(AssignmentRule.id.desc()).limit(page.fetch).offset(page.offset)
+    if page.after:
+        statement = statement.where(tuple_(AssignmentRule.id) < pages.place(page, AssignmentRule.id))
+    total = None
+    if page.wants_total:
+        total = await session.scalar(select(func.count()).select_from(AssignmentRule).where(*wanted))
+    rows, pagination = pages.cut(page, await session.all(statement), lambda row: (row.id,), total)
+    return pb.ListAssignmentRulesResponse(
+        rules=[fill(pb.AssignmentRule, row) for row in rows], pagination=pagination
     )
-    .where(AssignmentRule.is_active, AssignmentRule.instance_id == bindparam("instance"))
-    .with_for_update()
-)
 
 
-async def assign(session: Session, headers: Sequence[Header]) -> list[pb.ConversationAssigned]:
-    """Those without a person get one; the rule's row is locked, so that turns are fair under concurrency."""
-    events = []
-    waiting = [header for header in headers if header.assigned_to is None]
-    for instance in sorted({header.instance_id for header in waiting}):
-        rule = await session.first(RULES, instance=instance)
-        if rule is not None:
-            mine = [header for header in waiting if header.instance_id == instance]
-            events += await _follow(session, rule, mine)
-    return events
+async def create(
+    session: Session, actor: Actor, request: pb.CreateAssignmentRuleRequest
+) -> pb.AssignmentRuleResponse:
+    if not await session.first(select(Instance.id).where(Instance.id == request.instance_id)):
+        raise Invalid(fields={"instanceId": "does not exist"})
+    values = {
+        "name": request.name,
+        "instance_id": request.instance_id,
+        "rule_type": request.rule_type,
+        "fixed_agent_id": request.fixed_agent_id or None,
+        "round_robin_agents": [*dict.fromkeys(request.round_robin_agents)],
+        "is_active": request.is_active if request.HasField("is_active") else True,
+    }
+    await _check(session, values)
+    try:
+        made = await session.scalar(insert(AssignmentRule).values(**values).returning(AssignmentRule.id))
+    except psycopg.errors.UniqueViolation as error:
+        raise RuleActive from error
+    return await _answer(session, made)
 
 
-async def _follow(session: Session, rule: Row, headers: Sequence[Header]) -> list[pb.ConversationAssigned]:
-    agents = [rule.fixed_agent_id] if rule.rule_type == "fixed" else rule.round_robin_agents
-    able = await able_to_attend(session, agents)
-    index = rule.round_robin_last_index
-    reason = f"Auto-atribuição: {rule.name}"
-    events = []
-    for header in headers if able else ():
-        index, agent = turn(agents, able, index)
-        header.assigned_to = agent
-        await session.run(
-            insert(Assignment).values(conversation_id=header.id, assigned_to=agent, reason=reason)
-        )
-        events.append(
-            pb.ConversationAssigned(
-                conversation_id=header.id, assigned_to=agent, assigned_by="messaging", reason=reason
-            )
-        )
-    await session.run(
-        update(AssignmentRule).where(AssignmentRule.id == rule.id).values(round_robin_last_index=index)
-    )
-    return events
+async def change(
+    session: Session, actor: Actor, request: pb.UpdateAssignmentRuleRequest
+) -> pb.AssignmentRuleResponse:
+    known = await session.first(SHOWN.where(AssignmentRule.id == request.id).with_for_update())
+    if known is None:
+        raise RuleNotFound
+    values: dict[str, Any] = {
+        name: getattr(request, name)
+        for name in ("name", "rule_type", "fixed_agent_id", "is_active")
+        if request.HasField(name)
+    }
+    if request.round_robin_agents:
+        values["round_robin_agents"] = [*dict.fromkeys(request.round_robin_agents)]
+    if not values:
+        raise Invalid("No valid fields")
+    await _check(session, {**known._asdict(), **values})
+    try:
+        await session.run(update(AssignmentRule).where(AssignmentRule.id == request.id).values(**values))
+    except psycopg.errors.UniqueViolation as error:
+        raise RuleActive from error
+    return await _answer(session, request.id)
 
 
-def turn(agents: Sequence[str], able: set[str], last: int) -> tuple[int, str]:
-    """Whose turn it is after `last`, passing over those who cannot attend. Somebody in `agents` can."""
-    index = last
-    while True:
-        index = (index + 1) % len(agents)
-        if agents[index] in able:
-            return index, agents[index]
+async def _check(session: Session, rule: dict[str, Any]) -> None:
+    """Whom it names has to be there; that somebody cannot attend at the moment is no fault of the rule."""
+    if rule["rule_type"] == "fixed" and not rule["fixed_agent_id"]:
+        raise Invalid(fields={"fixedAgentId": "is required for a fixed rule"})
+    if rule["rule_type"] == "round_robin" and not rule["round_robin_agents"]:
+        raise Invalid(fields={"roundRobinAgents": "is required for a round robin"})
+    named = [*rule["round_robin_agents"], *filter(None, [rule["fixed_agent_id"]])]
+    known = {row.id for row in await session.all(select(Person.id).where(Person.id.in_(named)))}
+    if missing := [id for id in named if id not in known]:
+        field = "fixedAgentId" if missing == [rule["fixed_agent_id"]] else "roundRobinAgents"
+        raise Invalid(fields={field: "names somebody who does not exist"})
 
 
-async def able_to_attend(session: Session, people: Sequence[str]) -> set[str]:
-    rows = await session.all(
-        select(Person.id).where(Person.id.in_(people), Person.is_active, Person.is_approved)
-    )
-    return {row.id for row in rows}
+async def remove(session: Session, actor: Actor, request: pb.DeleteAssignmentRuleRequest) -> pb.DoneResponse:
+    if not await session.run(delete(AssignmentRule).where(AssignmentRule.id == request.id)):
+        raise RuleNotFound
+    return pb.DoneResponse(success=True)
 
 
-async def release_from_the_inactive(session: Session, headers: Sequence[Header]) -> None:
-    """A conversation that opens again stays with its person only while that person can attend."""
-    assigned = [header.assigned_to for header in headers if header.assigned_to]
-    able = await able_to_attend(session, assigned) if assigned else set()
-    for header in headers:
-        if header.assigned_to not in able:
-            header.assigned_to = None
+async def _answer(session: Session, id: str) -> pb.AssignmentRuleResponse:
+    row = await session.first(SHOWN.where(AssignmentRule.id == id))
+    return pb.AssignmentRuleResponse(success=True, rule=fill(pb.AssignmentRule, row))

@@ -62,13 +62,14 @@ def _walked(actor: Actor, query: str, *, everywhere: bool) -> list[ColumnElement
     wanted = literal(query).cast(TSQUERY)
     contact = (
         select(Contact.id)
-        .where(Contact.id == Conversation.contact_id, Contact.search.op("@@")(wanted))
+        .where(Contact.id == Conversation.contact_id, Contact.search.bool_op("@@")(wanted))
         .limit(1)
     )
     in_thread = Message.conversation_id == Conversation.id
     is_last = Message.id == Conversation.last_message_id
-    said = Message.words.op("@@")(wanted) & Message.deleted_at.is_(None)
-    message = select(Message.id).where(in_thread if everywhere else is_last, said).limit(1)
+    place = in_thread if everywhere else is_last
+    said = Message.words.bool_op("@@")(wanted)
+    message = select(Message.id).where(place, said, Message.deleted_at.is_(None)).limit(1)
     if not actor.leads:
         message = message.where(Message.is_internal.is_(False))
     return [one.scalar_subquery().is_not(None) for one in (contact, message)]

@@ -16,6 +16,7 @@ class MessagingSettings(ServiceSettings):
     jwt_secret_previous: SecretStr = SecretStr("")
     evolution_webhook_require_auth: bool | None = None
     evolution_media_mode: Literal["base64", "url"] = "base64"
+    evolution_media_hosts: str = ""
     public_url: str = "http://127.0.0.1:3000"
     egress_private: str = ""
 

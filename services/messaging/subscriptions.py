@@ -1,9 +1,14 @@
 """Every event that messaging listens to, and the function that takes it."""
 
 from protos import identity_pb2
-from services.kit.subscriptions import apply
+from services.kit.subscriptions import react
 from services.messaging import people
 
 SUBSCRIPTIONS = [
-    apply(identity_pb2.UserRegistered, people.remember),
+    react(identity_pb2.UserRegistered, people.remember),
+    react(identity_pb2.UserUpdated, people.follow_changes),
+    react(identity_pb2.UserApproved, people.follow_approval),
+    react(identity_pb2.RoleChanged, people.follow_role),
+    react(identity_pb2.UserReactivated, people.follow_return),
+    react(identity_pb2.UserDeactivated, people.follow_leaving),
 ]

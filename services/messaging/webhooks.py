@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +38,8 @@ NOTHING = Envelope("malformed", "", None, ())
 
 INSTANCES = """
     select i.id, i.instance_name, i.instance_id_external, i.status, i.status_told_at, i.last_inbound_at,
-           s.webhook_secret_hash, s.previous_webhook_secret_hash, s.previous_webhook_secret_until
+           i.last_ack_at, s.webhook_secret_hash, s.previous_webhook_secret_hash,
+           s.previous_webhook_secret_until
     from instances i left join instance_secrets s on s.instance_id = i.id
     where i.instance_name = any(%(names)s) or i.instance_id_external = any(%(names)s)
 """
@@ -121,15 +123,15 @@ def _is_authentic(delivery: Delivery) -> bool:
     instance, given = delivery.instance, delivery.secret_hash or ""
     if instance is None:
         return bool(given) or not settings().webhook_needs_secret
-    if instance.webhook_secret_hash is None:
-        return not settings().webhook_needs_secret
-    if hmac.compare_digest(given, instance.webhook_secret_hash):
+    if instance.webhook_secret_hash is None and not settings().webhook_needs_secret:
+        return True
+    if hmac.compare_digest(given, instance.webhook_secret_hash or "nothing"):
         return True
     until = instance.previous_webhook_secret_until
     return (
         until is not None
         and parse(until) > now()
-        and hmac.compare_digest(given, instance.previous_webhook_secret_hash or "")
+        and hmac.compare_digest(given, instance.previous_webhook_secret_hash or "nothing")
     )
 
 
@@ -160,7 +162,7 @@ async def _together(db: Database, step: Step, deliveries: Sequence[Delivery]) ->
         except COLLISIONS:
             if attempt == TRIES - 1:
                 raise
-            await asyncio.sleep(0.02 * 3**attempt)
+            await asyncio.sleep(random.uniform(0.5, 1.5) * 0.02 * 3**attempt)
 
 
 async def _store_history(db: Database, delivery: Delivery) -> None:

@@ -27,13 +27,9 @@ async def update_message(request: Request) -> Response:
     stored.record["message"] = payloads.text(body["text"])
     stored.updates.append("EDITED")
     simulator.tell(instance, key["remoteJid"], "edit", key["id"], body["text"])
-    simulator.post(instance, "send.message.update", payloads.own_edit(key, body["text"]))
-    protocol = {
-        "key": key,
-        "type": "MESSAGE_EDIT",
-        "editedMessage": {"extendedTextMessage": {"text": body["text"]}},
-        "timestampMs": str(int(time.time() * 1000)),
-    }
+    edit = payloads.own_edit(key, body["text"])
+    simulator.post(instance, "send.message.update", edit)
+    protocol = {**edit, "type": "MESSAGE_EDIT", "timestampMs": str(edit["timestampMs"])}
     return JSONResponse(protocol_record(key, protocol))
 
 

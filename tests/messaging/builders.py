@@ -3,13 +3,16 @@
 from typing import Any
 
 import orjson
+from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
-from services.kit.actor import service
+from services.kit.actor import Actor, service
+from services.kit.bus import subject
 from services.kit.db import Database
 from services.kit.tables import new_id
-from services.messaging import conversations, instances, waiting, webhooks
+from services.messaging import conversations, instances, phones, waiting, webhooks
 from services.messaging.inbox import list_conversations as inbox_list
+from services.messaging.models import Person
 from tests.support import ADMIN, SUPERVISOR
 
 GATEWAY = service("gateway")
@@ -121,3 +124,45 @@ async def picture(db: Database, instance: str) -> dict[str, list[dict[str, Any]]
             table: [row._asdict() for row in await session.all(sql, id=instance)]
             for table, sql in PICTURES.items()
         }
+
+
+async def make_person(db: Database, actor: Actor, name: str, *, is_active: bool = True) -> str:
+    """Somebody who attends, as identity would tell of them."""
+    values = {
+        "full_name": name,
+        "role": actor.role,
+        "is_active": is_active,
+        "is_approved": True,
+    }
+    known = insert(Person).values(id=actor.id, **values)
+    async with db.begin() as session:
+        await session.run(known.on_conflict_do_update(index_elements=[Person.id], set_=values))
+    return actor.id
+
+
+def phone() -> str:
+    """A Brazilian mobile that nobody else has."""
+    return f"55119{int(new_id()[-8:], 16) % 20_000_000 + 80_000_000}"
+
+
+async def written_by(db: Database, instance: str, number: str, text: str = "Olá", **more: Any) -> str:
+    """The conversation of a customer who writes; `instance` is its name."""
+    body = upsert(instance, text, remoteJid=f"{number}@s.whatsapp.net", **more)
+    (receipt,) = await receive(db, body)
+    assert receipt.processed, receipt
+    async with db.read() as session:
+        found = await session.scalar(
+            "select v.id from conversations v join contacts c on c.id = v.contact_id "
+            "join instances i on i.id = v.instance_id "
+            "where c.phone_number = %(phone)s and i.instance_name = %(name)s",
+            phone=phones.canonical(number),
+            name=instance,
+        )
+    return str(found)
+
+
+async def announced(db: Database, about: str) -> list[str]:
+    """The names of the events about something, in order."""
+    async with db.read() as session:
+        rows = await session.all("select type from outbox where key = %(key)s order by id", key=about)
+    return [subject(row.type).removeprefix("convo.messaging.") for row in rows]

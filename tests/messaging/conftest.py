@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from deploy.local.infrastructure import Addresses
 from protos import messaging_pb2 as pb
+from services.kit import jobs
 from services.kit.db import Database
 from services.kit.tables import new_id
 from services.messaging import gate
@@ -32,7 +33,7 @@ def environment(addresses: Addresses) -> None:
 @pytest.fixture(scope="session")
 async def sender(databases: dict[str, Database]) -> AsyncIterator[None]:
     """The gate at work, as in every replica."""
-    work = asyncio.create_task(gate.run(databases["messaging"]))
+    work = asyncio.create_task(jobs.keep_always(databases["messaging"], [jobs.always(gate.run)]))
     yield
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)

@@ -14,6 +14,7 @@ from services.messaging.evolution.calls import (
     detail_of,
     named,
     speaks_v1,
+    version,
 )
 from services.messaging.evolution.values import elements, fields, text
 from services.messaging.inbound import ConnectionUpdate, QrCode
@@ -138,6 +139,11 @@ def listed(row: dict[str, Any]) -> Listed:
     )
 
 
+async def takes_headers(server: Server) -> bool:
+    """Where it does not, the secret has to be a part of the URL."""
+    return not (await version(server)).startswith(("1.", "2.0"))
+
+
 async def set_webhook(server: Server, webhook: Webhook) -> None:
     v1 = await speaks_v1(server)
     body = v1_webhook(webhook) if v1 else {"webhook": v2_webhook(webhook)}
@@ -171,7 +177,6 @@ def v2_webhook(webhook: Webhook) -> dict[str, Any]:
 
 
 def v1_webhook(webhook: Webhook) -> dict[str, Any]:
-    """1.8 sends no headers: there the secret has to be a part of the URL."""
     return {
         "enabled": webhook.enabled,
         "url": webhook.url,

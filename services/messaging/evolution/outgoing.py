@@ -100,10 +100,13 @@ async def send_reaction(server: Server, key: Key, emoji: str) -> Sent:
     return sent(server, answer)
 
 
-async def edit_message(server: Server, number: str, key: Key, content: str) -> None:
+async def edit_message(server: Server, number: str, key: Key, content: str) -> datetime | None:
+    """When it was edited, as WhatsApp has it: its echo says the same."""
     method = "PUT" if await speaks_v1(server) else "POST"
     body = {"number": number, "text": content, "key": wire_key(key)}
-    await call(server, method, f"chat/updateMessage/{named(server)}", body, timeout=SEND_TIMEOUT)
+    path = f"chat/updateMessage/{named(server)}"
+    answer = fields(await call(server, method, path, body, timeout=SEND_TIMEOUT))
+    return moment(fields(fields(answer.get("message")).get("protocolMessage")).get("timestampMs"))
 
 
 async def delete_message(server: Server, key: Key) -> None:
