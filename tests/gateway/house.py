@@ -208,7 +208,7 @@ def _gateway(house: House, port: int, log: Path, environment: Mapping[str, str])
     async def ready(_: Running) -> None:
         await process.until(lambda: process.answers(port, "/readyz"))
 
-    return process.Part(f"gateway-{port}", port, log, launch, ready, grace=20)
+    return process.Part(f"gateway-{port}", port, log, launch, ready, patience=120, grace=20)
 
 
 def _listener(port: int) -> psutil.Process:
