@@ -26,12 +26,14 @@ GOOD = {
 }
 
 
-def start(process: str, patience: float = 60, **environment: str) -> tuple[int, str]:
+def start(process: str, environment: dict[str, str], patience: float = 60) -> tuple[int, str]:
     """How the process ends that is told this, and what it says. A good one goes on until its time is over."""
     told = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HTTP_PORT": "0", **environment}
     command = [sys.executable, "-m", process]
     try:
-        done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=patience, check=False)
+        done = subprocess.run(
+            command, env=told, capture_output=True, text=True, timeout=patience, check=False
+        )
     except subprocess.TimeoutExpired:
         return 0, ""
     return done.returncode, done.stderr
@@ -47,7 +49,7 @@ def test_every_bad_variable_is_named_at_once(environment: dict[str, str]) -> Non
         "GRPC_PORT": "many",
     }
 
-    code, said = start("services.messaging", **environment, **bad)
+    code, said = start("services.messaging", {**environment, **bad})
 
     assert code == 78
     for name in ("JWT_SECRET", "DATABASE_URL", "S3_SECRET_KEY", "SERVICE_KEY", "GRPC_PORT"):
@@ -59,7 +61,7 @@ def test_every_bad_variable_is_named_at_once(environment: dict[str, str]) -> Non
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize("secret", ["", "short", "x" * 31, "your-secret-key"])
 def test_no_process_starts_in_production_with_a_secret_that_is_none(process: str, secret: str) -> None:
-    code, said = start(process, **{**GOOD, "APP_ENV": "production", "JWT_SECRET": secret})
+    code, said = start(process, {**GOOD, "APP_ENV": "production", "JWT_SECRET": secret})
 
     assert code == 78
     assert "JWT_SECRET:" in said
@@ -69,8 +71,8 @@ def test_no_process_starts_in_production_with_a_secret_that_is_none(process: str
 def test_development_takes_what_is_given() -> None:
     code, said = start(
         "services.sales",
-        5,
-        **{**GOOD, "JWT_SECRET": "short", "DATABASE_URL": "postgresql://a:postgres@127.0.0.1:9/x"},
+        {**GOOD, "JWT_SECRET": "short", "DATABASE_URL": "postgresql://a:postgres@127.0.0.1:9/x"},
+        patience=5,
     )
 
     assert code != 78
