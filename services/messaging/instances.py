@@ -9,17 +9,16 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
-from services.kit import egress, pages
+from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session
-from services.kit.egress import AddressNotAllowed
 from services.kit.errors import Invalid, NotFound, Upstream
 from services.kit.pb import columns
 from services.messaging.evolution import connections
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.models import Instance, InstanceSecret
-from services.messaging.settings import callable_hosts, settings, vault
+from services.messaging.settings import settings, vault
 
 SECRETS_OVERLAP = timedelta(minutes=30)  # Evolution's retries of events with the old secret last twenty
 
@@ -72,10 +71,6 @@ async def create(session: Session, actor: Actor, request: pb.CreateInstanceReque
     """The instance and its credentials, sealed."""
     if request.provider_type == "cloud" and not request.instance_id_external:
         raise Invalid(fields={"instanceIdExternal": "is required for the cloud provider"})
-    try:
-        await egress.vet(request.api_url, callable_hosts())
-    except AddressNotAllowed as error:
-        raise Invalid(error.message, fields={"apiUrl": error.message}) from error
     made = await session.scalar(
         insert(Instance)
         .values(

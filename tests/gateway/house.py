@@ -30,6 +30,7 @@ from services.kit.service import Service
 from services.kit.settings import Settings, load
 from services.kit.tables import new_id
 from services.kit.tokens import Callers, People
+from tests import conformance
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
@@ -183,7 +184,12 @@ async def opened(house: House, replicas: int = 1, **environment: str) -> AsyncIt
         front = Front(
             f"http://127.0.0.1:{port}",
             await stack.enter_async_context(
-                httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+                httpx2.AsyncClient(
+                    base_url=f"http://127.0.0.1:{port}",
+                    timeout=60,
+                    trust_env=False,
+                    event_hooks={"response": [conformance.check]},
+                )
             ),
             [_listener(number) for number in gateways],
             gateways,

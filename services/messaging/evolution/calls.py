@@ -150,8 +150,8 @@ async def exchange(
 ) -> tuple[int, httpx2.Headers, bytearray]:
     root = server.api_url.rstrip("/").removesuffix("/manager").rstrip("/")
     url = httpx2.URL(f"{root}/{path}")
-    if url.port is not None and url.port > HIGHEST_PORT:
-        raise httpx2.InvalidURL("There is no such port.")
+    if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > HIGHEST_PORT:
+        raise httpx2.InvalidURL("This is not an http or https address.")
     request = client().stream(
         method,
         url,
