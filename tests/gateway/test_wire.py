@@ -46,7 +46,7 @@ def test_the_status_of_a_reply_is_not_part_of_it() -> None:
 
 
 def test_every_answer_can_be_shown_empty() -> None:
-    for route in ROUTES:
+    for route in (one for one in ROUTES if not one.rpc.server_streaming):
         shown = json.loads(wire.dumps(GetMessageClass(route.rpc.output_type)()))
 
         assert all("_" not in name for name in shown)
