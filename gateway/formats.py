@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from protos import rules_pb2
 from services.kit.clock import rfc3339
 
-EMAIL = re.compile(r"[^@\s,;<>()\"]+@[A-Za-z0-9](?:[A-Za-z0-9-]*\.)+[A-Za-z]{2,}")
+EMAIL = re.compile(r"[^@\s,;<>()\"]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
 CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
@@ -45,11 +45,11 @@ def _email(value: str) -> str:
 def _time(value: str) -> str:
     try:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(os.environ.get("DEFAULT_TIMEZONE", "America/Sao_Paulo")))
+        return rfc3339(moment.astimezone(UTC))
+    except (ValueError, OverflowError):
         raise ValueError("is not a time such as 2026-11-23T18:00:00Z") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(os.environ.get("DEFAULT_TIMEZONE", "America/Sao_Paulo")))
-    return rfc3339(moment.astimezone(UTC))
 
 
 def _date(value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gateway import catalogue, descriptions, operations, problems
+from gateway.bodies import TooSlow
 from gateway.routes import ADMINS, ANYONE, FILES, PUBLIC, ROUTES, SUPERVISORS, Route
 from gateway.schemas import Components, example, taken
 from gateway.wire import rule
@@ -195,29 +196,24 @@ def _content(route: Route, components: Components) -> dict[str, Any]:
 
 def _refusals(route: Route) -> set[int]:
     """Which refusals can come, by what the route is; what is rarer still comes as `default`."""
-    found = {429, 500, 503, 504}
+    found = {401, 403, 429, 500, 503, 504}
     if taken(route.rpc.input_type):
         found.add(400)
-    if route.roles:
-        found.add(401)
-    if route.roles and route.roles != ANYONE:
-        found.add(403)
     if variables(route) or any(rule(one).format == UUID for one in taken(route.rpc.input_type)):
         found.add(404)
     if route.method != "GET":
         found.add(409)
     if takes_body(route):
-        found |= {413, 415}
+        found |= {408, 413, 415}
     if route.timeout > SLOW:
         found.add(502)
-    if not route.roles:
-        found |= {401, 403}
     return found
 
 
 def _responses() -> dict[str, Any]:
     """One for each category of refusal, and one for what nobody foresaw."""
     found = {str(category.http): _response(category()) for category in CATEGORIES}
+    found["408"] = _response(TooSlow())
     found["500"] = _response(Refusal("Something went wrong on our side. Quote the request id."))
     found["429"]["headers"] |= operations.RATE_HEADERS
     found["default"] = {**_response(Refusal()), "description": "Any other refusal; `code` says which."}

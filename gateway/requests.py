@@ -1,5 +1,7 @@
 """A request's path, query and body to its protobuf message, checked against the field rules."""
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +18,9 @@ from protos import rules_pb2
 from services.kit.errors import Invalid
 
 OURS = {"client_address", "user_agent", "update_mask"}  # filled by the gateway, never by the client
+
+
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # PostgreSQL's JSON cannot hold it
 
 
 class _Refused(Exception):
@@ -38,14 +43,13 @@ def read(
     if body is not None and not isinstance(body, dict):
         raise Invalid("The body must be a JSON object.")
     reading = Reading()
-    values: dict[str, Any] = {**(body or {})}
-    for key, texts in query.items():
-        values[key] = Text(texts)
-    for key, text in path.items():
-        values[key] = Text([text])
+    known = _names(descriptor)
+    given = {**(body or {}), **{key: Text(texts) for key, texts in query.items()}}
+    in_path = {known[key] for key in path if key in known}  # no other name of the same field overrides it
+    values = {key: value for key, value in given.items() if known.get(key) not in in_path}
+    values |= {key: Text([text]) for key, text in path.items()}
     message = _message(descriptor, values, "", reading)
     if body and "update_mask" in descriptor.fields_by_name:
-        known = _names(descriptor)
         message.update_mask.paths.extend(known[key].name for key in body if key in known)  # type: ignore[attr-defined]
     _refuse(reading, descriptor)
     return message
@@ -120,8 +124,10 @@ def _map(field: FieldDescriptor, raw: Any) -> dict[str, Any]:
         raise _Refused("must be an object")
     assert field.message_type is not None
     value = field.message_type.fields_by_name["value"]
+    if any("\0" in key for key in raw):
+        raise _Refused("holds a character that is not allowed")
     if rule(field).format == rules_pb2.JSON:
-        return {key: orjson.dumps(item).decode() for key, item in raw.items()}
+        return {key: _json(field, item) for key, item in raw.items()}
     return {key: _scalar(value, item, from_text=False) for key, item in raw.items()}
 
 
@@ -132,7 +138,12 @@ def _scalar(field: FieldDescriptor, raw: Any, *, from_text: bool) -> Any:
 
 
 def _json(field: FieldDescriptor, raw: Any) -> str:
-    text = orjson.dumps(raw).decode()
+    try:
+        text = orjson.dumps(raw).decode()
+    except orjson.JSONEncodeError:
+        raise _Refused("is nested too deeply") from None
+    if NUL.search(text):
+        raise _Refused("holds a character that is not allowed")
     most = rule(field).max_length
     if most and len(text) > most:
         raise _Refused(f"takes at most {most} characters")
@@ -165,7 +176,7 @@ def _string(field: FieldDescriptor, raw: Any, from_text: bool) -> str:
 def _number(field: FieldDescriptor, raw: Any, from_text: bool) -> float | int:
     whole = field.cpp_type not in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
     value = _parsed(raw, whole) if from_text else raw
-    if isinstance(value, bool) or not isinstance(value, int | float) or (whole and value != int(value)):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _fits(value, whole):
         raise _Refused("must be a whole number" if whole else "must be a number")
     rules = rule(field)
     low = rules.min if rules.HasField("min") else (-(2**31) if whole else float("-inf"))
@@ -175,6 +186,10 @@ def _number(field: FieldDescriptor, raw: Any, from_text: bool) -> float | int:
             raise _Refused(f"must be between {low:g} and {high:g}")
         value = min(max(value, low), high)
     return int(value) if whole else float(value)
+
+
+def _fits(value: float | int, whole: bool) -> bool:
+    return math.isfinite(value) and (not whole or value == int(value))
 
 
 def _parsed(text: str, whole: bool) -> float | int | None:

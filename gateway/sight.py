@@ -17,6 +17,7 @@ from gateway.audiences import NOBODY, About, Audience, Listener
 from gateway.stream import place
 from protos.messaging_pb2 import Conversation, GetCurrentRequest, GetCurrentResponse
 from protos.messaging_pb2_grpc import MessagingStub
+from services.kit.bus import AGAIN
 from services.kit.errors import Refusal
 from services.kit.log import log
 from services.kit.peers import Peer, connect
@@ -139,8 +140,9 @@ def _block(sequence: int, name: str, data: dict[str, Any]) -> bytes:
 
 
 def _kind(message: Msg) -> Kind | None:
-    full_name = (message.headers or {}).get("ce-type", "")
-    descriptor = catalogue.events().get(full_name)
+    """None for what is not for clients, and for what they were told before the stream was lost."""
+    headers = message.headers or {}
+    descriptor = None if AGAIN in headers else catalogue.events().get(headers.get("ce-type", ""))
     return _known(descriptor) if descriptor else None
 
 

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import shutil
 import sysconfig
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -16,6 +16,7 @@ from string import Template
 from deploy.local import credentials, ports, postgres
 from deploy.local.credentials import write_private
 from deploy.local.process import Part, Running, answers, running, spawn, until
+from gateway import cors
 
 BUCKET = "convo-insight"
 TEMPLATE = Path(__file__).parents[1] / "envoy.yaml"
@@ -204,12 +205,13 @@ def envoy(
     gateways: Sequence[int],
     log: Path,
     *,
+    origins: Iterable[str] = cors.DEVELOPMENT,
     inherit: Sequence[int] = (),
 ) -> Part:
     configuration = folder / "envoy.yaml"
 
     async def launch() -> Running:
-        configuration.write_text(edge(port, admin_port, gateways))
+        configuration.write_text(edge(port, admin_port, gateways, origins))
         command = [
             envoy_program(),
             "-c",
@@ -236,8 +238,10 @@ def envoy_program() -> Path:
     return Path(found.origin).parent / "_bin" / "envoy"
 
 
-def edge(port: int, admin_port: int, gateways: Sequence[int]) -> str:
-    """Envoy's configuration for this machine."""
+def edge(
+    port: int, admin_port: int, gateways: Sequence[int], origins: Iterable[str] = cors.DEVELOPMENT
+) -> str:
+    """Envoy's configuration for this machine. `origins` are the pages that may read its own errors."""
     endpoints = [
         {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": gateway}}}}
         for gateway in gateways
@@ -247,5 +251,6 @@ def edge(port: int, admin_port: int, gateways: Sequence[int]) -> str:
         PORT=port,
         ADMIN_PORT=admin_port,
         TRUSTED_HOPS=0,
+        ORIGINS=json.dumps(sorted(origins)).replace('"', "'"),
         GATEWAY_ENDPOINTS=json.dumps(endpoints),
     )

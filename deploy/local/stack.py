@@ -9,6 +9,7 @@ from deploy.local.credentials import Credentials
 from deploy.local.forks import Zygote
 from deploy.local.process import Part
 from deploy.local.settings import Member, Settings
+from gateway import cors
 
 SIMULATOR = "deploy.local.simulator"
 
@@ -67,7 +68,17 @@ async def plan(settings: Settings, lock: int) -> Stack:
         theirs=[name for name in ("postgres", "nats", "s3") if name not in {part.name for part in parts}],
         zygote=zygote,
         forge=forks.parent(zygote, modules, home.log(settings.home, "zygote"), inherit=[lock]),
-        edge=infrastructure.envoy(settings.home, settings.port, admin_port, gateways, log, inherit=[lock]),
+        edge=infrastructure.envoy(
+            settings.home,
+            settings.port,
+            admin_port,
+            gateways,
+            log,
+            origins=cors.origins(
+                shared.get("FRONTEND_URL", ""), production=shared["APP_ENV"] == "production"
+            ),
+            inherit=[lock],
+        ),
         admin_url=admin_url,
         shared=shared,
         simulator_port=simulator_port,

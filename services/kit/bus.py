@@ -20,6 +20,7 @@ KEPT = timedelta(days=7)
 REMEMBERED_IDS = timedelta(minutes=2)
 EVENTS_A_SECOND = 1000  # more than there are in the long run
 NAME_IN_USE = 10058
+AGAIN = "ce-again"  # the header of an event that was published before: news to nobody who only watches
 
 
 @cache

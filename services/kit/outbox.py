@@ -37,7 +37,8 @@ WAITING = """
     from outbox where published_at is null
 """
 AGAIN = """
-    update outbox set published_at = null where created_at >= %(since)s and published_at < %(before)s
+    update outbox set published_at = null, headers = headers || '{"again": "true"}'
+    where created_at >= %(since)s and published_at < %(before)s
 """
 DONE = "update outbox set published_at = clock_timestamp() where id = any(%(ids)s)"
 

@@ -163,6 +163,9 @@ def _refusal(error: Exception, name: str) -> Refusal:
             return error
         case psycopg.errors.InvalidTextRepresentation() | psycopg.errors.InvalidDatetimeFormat():
             return Invalid("Invalid id")
+        case psycopg.DataError():  # a number out of range, a cursor that was written anew
+            log.warning("value_refused", method=name, error=type(error).__name__)
+            return Invalid("A value of this request cannot be used.")
         case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
             log.warning("database_unavailable", method=name, error=type(error).__name__)
             return Unavailable()

@@ -2,15 +2,29 @@
 
 import json
 import os
+import re
 import socket
 import sys
 from functools import cache
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-DEFAULT_SECRETS = {"your-secret-key", "your-refresh-secret", "minioadmin", "postgres", "changeme", "secret"}
+DEFAULT_SECRETS = {
+    *("your-secret-key", "your-refresh-secret", "minioadmin", "postgres", "changeme", "secret", "password"),
+    *("your-groq-api-key", "your-super-secret-jwt-key-change-in-production"),
+}
+SHORTEST_SECRET = 32
+PASSWORD = re.compile(r"//[^:/@]*:([^@/]*)@|password=(\S+)")
 
 Keys = Annotated[
     dict[str, str], NoDecode, BeforeValidator(lambda v: json.loads(v) if isinstance(v, str) else v)
@@ -19,10 +33,12 @@ Keys = Annotated[
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True
+        frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True, validate_default=True
     )
 
-    app_env: Literal["development", "test", "production"] = "development"
+    app_env: Literal["development", "test", "production"] = Field(
+        default="development", validation_alias=AliasChoices("app_env", "node_env")
+    )
     log_level: str = "INFO"
     replica: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     ready_fd: int | None = None
@@ -33,18 +49,13 @@ class Settings(BaseSettings):
     service_keys: Keys
     default_timezone: str = "America/Sao_Paulo"
 
-    @model_validator(mode="after")
-    def refuse_weak_secrets(self) -> "Settings":
-        if self.app_env != "production":
-            return self
-        weak = [
-            name.upper()
-            for name, value in self
-            if isinstance(value, SecretStr) and name.endswith(("_secret", "_secret_key")) and _is_weak(value)
-        ]
-        if weak:
-            raise ValueError(f"{', '.join(weak)}: set at least 32 random bytes, not a default")
-        return self
+    @field_validator("*", mode="after")
+    @classmethod
+    def refuse_weak_secrets(cls, value: Any, info: ValidationInfo) -> Any:
+        """In production. One by one, so that every bad variable is named at once."""
+        if info.data.get("app_env") == "production" and (mend := _mend(str(info.field_name), value)):
+            raise ValueError(mend)
+        return value
 
 
 class ServiceSettings(Settings):
@@ -72,6 +83,15 @@ def load(kind: type[SomeSettings]) -> SomeSettings:
         sys.exit(78)
 
 
-def _is_weak(secret: SecretStr) -> bool:
-    value = secret.get_secret_value()
-    return len(value.encode()) < 32 or value in DEFAULT_SECRETS
+def _mend(name: str, value: Any) -> str | None:
+    """What to do about a secret that anybody could guess."""
+    if name == "database_url" and any({*found} & DEFAULT_SECRETS for found in PASSWORD.findall(value)):
+        return "give the database a password that is not a default"
+    if not isinstance(value, SecretStr):
+        return None
+    secret = value.get_secret_value()
+    if secret in DEFAULT_SECRETS or (name.endswith("_secret_key") and not secret):
+        return "set a value of your own, not a default"
+    if name == "jwt_secret" and len(secret.encode()) < SHORTEST_SECRET:
+        return f"set at least {SHORTEST_SECRET} random bytes"
+    return None

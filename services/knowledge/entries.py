@@ -30,7 +30,8 @@ async def list_entries(
     listing = select(*SHOWN, *keys).where(*where)
     listing = listing.order_by(*(column.desc() if down else column.asc() for column in order))
     if page.after:
-        listing = listing.where(tuple_(*order) < page.after if down else tuple_(*order) > page.after)
+        here, last = tuple_(*order), pages.place(page, *order)
+        listing = listing.where(here < last if down else here > last)
     rows = await session.all(listing.limit(page.fetch).offset(page.offset))
     total = await session.scalar(select(func.count(Entry.id)).where(*where)) if page.wants_total else None
     shown, pagination = pages.cut(page, rows, lambda row: tuple(row[-len(keys) :]), total)

@@ -15,6 +15,8 @@ from typing import IO, Any
 import httpx2
 import psutil
 
+from tests import conformance
+
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90.0
 
@@ -27,7 +29,9 @@ class Stack:
     client: httpx2.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx2.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
+        self.client = httpx2.AsyncClient(
+            base_url=self.url, timeout=60, trust_env=False, event_hooks={"response": [conformance.check]}
+        )
 
     async def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, expect: int = 200

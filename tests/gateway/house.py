@@ -30,6 +30,7 @@ from services.kit.service import Service
 from services.kit.settings import Settings, load
 from services.kit.tables import new_id
 from services.kit.tokens import Callers, People
+from tests import conformance
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
@@ -183,7 +184,12 @@ async def opened(house: House, replicas: int = 1, **environment: str) -> AsyncIt
         front = Front(
             f"http://127.0.0.1:{port}",
             await stack.enter_async_context(
-                httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+                httpx2.AsyncClient(
+                    base_url=f"http://127.0.0.1:{port}",
+                    timeout=60,
+                    trust_env=False,
+                    event_hooks={"response": [conformance.check]},
+                )
             ),
             [_listener(number) for number in gateways],
             gateways,
@@ -208,7 +214,7 @@ def _gateway(house: House, port: int, log: Path, environment: Mapping[str, str])
     async def ready(_: Running) -> None:
         await process.until(lambda: process.answers(port, "/readyz"))
 
-    return process.Part(f"gateway-{port}", port, log, launch, ready, grace=20)
+    return process.Part(f"gateway-{port}", port, log, launch, ready, patience=120, grace=20)
 
 
 def _listener(port: int) -> psutil.Process:

@@ -15,6 +15,7 @@ from gateway import audiences
 from gateway.audiences import About, Listener
 from protos import messaging_pb2 as messaging
 from protos import sales_pb2 as sales
+from services.kit import outbox
 from services.kit.bus import STREAM, Bus, subject
 from services.kit.clock import now, rfc3339
 from services.kit.tables import new_id
@@ -183,6 +184,31 @@ async def test_a_lost_stream_is_told_and_events_go_on(front: Front, staff: Staff
 
     ids = [one.id for one in ear.heard]
     assert ids == sorted(ids)
+
+
+async def test_what_is_published_again_into_a_new_stream_is_no_news(
+    front: Front, staff: Staff, office: Office
+) -> None:
+    """The control: what comes last is published like any other event, and heard."""
+    id, db, began = new_id(), office.house.databases["messaging"], now()
+    async with listening(front.client, staff.admin) as ear:
+        async with db.begin() as session:
+            await outbox.emit(session, messaging.InstanceStatusChanged(instance_id=id))
+        while await outbox.relay(db, office.bus):
+            pass
+        await ear.until(partial(has_heard, ear, id))
+
+        await office.bus.stream.delete_stream(STREAM)
+        await office.bus.ensure_stream()
+        await ear.until(lambda: bool(ear.of("reset")), timeout=30)
+        filled = await outbox.refill(db, since=began, before=now())
+        while await outbox.relay(db, office.bus):
+            pass
+        await all_told(office, ear)
+
+    told = ear.of("messaging.instance_status_changed")
+    assert filled > 0
+    assert [one["instanceId"] for one in told].count(id) == 1
 
 
 async def test_readers_that_sleep_cost_little(front: Front, staff: Staff, office: Office) -> None:

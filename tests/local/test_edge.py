@@ -11,6 +11,8 @@ import pytest
 
 from deploy.local import infrastructure, ports, process
 
+FRONTEND = "http://localhost:5173"
+
 
 @pytest.fixture
 async def edge(folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
@@ -50,6 +52,27 @@ async def test_its_own_errors_are_problems_with_the_callers_request_id(edge: htt
     assert problem["error"] == problem["detail"]
     assert problem["status"] == 503
     assert problem["requestId"] == answer.headers["x-request-id"] == "a-request"
+
+
+async def test_its_own_errors_say_when_to_come_back_and_a_page_of_the_frontend_may_read_them(
+    edge: httpx2.AsyncClient,
+) -> None:
+    ours = await edge.get("/api/conversations", headers={"origin": FRONTEND})
+    mine = await edge.get("/api/conversations")
+
+    assert ours.headers["retry-after"] == mine.headers["retry-after"] == "2"
+    assert ours.headers["access-control-allow-origin"] == FRONTEND
+    assert ours.headers["access-control-allow-credentials"] == "true"
+    assert "Retry-After" in ours.headers["access-control-expose-headers"]
+    assert not [name for name in mine.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("origin", ["null", "http://evil.example", f"{FRONTEND}.evil.example", "*", ""])
+async def test_no_other_page_may(edge: httpx2.AsyncClient, origin: str) -> None:
+    answer = await edge.get("/api/conversations", headers={"origin": origin})
+
+    assert answer.headers["vary"] == "Origin"
+    assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 async def test_headers_too_large_are_a_problem_too(edge: httpx2.AsyncClient) -> None:

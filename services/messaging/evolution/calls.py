@@ -14,8 +14,10 @@ from urllib.parse import quote
 import httpx2
 import orjson
 
+from services.kit.egress import Transport
 from services.kit.errors import Upstream
 from services.messaging.evolution.values import elements, fields, text
+from services.messaging.settings import callable_hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,14 @@ versions: dict[str, tuple[str, float]] = {}
 
 @cache
 def client() -> httpx2.AsyncClient:
-    """No connection is kept: on one that was just closed over there, a send ends neither sent nor not."""
+    """To public addresses and those that the operator names.
+
+    No connection is kept: on one that was just closed over there, a send ends neither sent nor not.
+    """
+    limits = httpx2.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=0)
     return httpx2.AsyncClient(
+        transport=Transport(httpx2.AsyncHTTPTransport(limits=limits, trust_env=False), callable_hosts()),
         timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT),
-        limits=httpx2.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=0),
         follow_redirects=False,
         trust_env=False,
     )
@@ -144,8 +150,8 @@ async def exchange(
 ) -> tuple[int, httpx2.Headers, bytearray]:
     root = server.api_url.rstrip("/").removesuffix("/manager").rstrip("/")
     url = httpx2.URL(f"{root}/{path}")
-    if url.port is not None and url.port > HIGHEST_PORT:
-        raise httpx2.InvalidURL("There is no such port.")
+    if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > HIGHEST_PORT:
+        raise httpx2.InvalidURL("This is not an http or https address.")
     request = client().stream(
         method,
         url,
