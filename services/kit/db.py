@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Buffer
@@ -45,6 +46,7 @@ class NumberLoader(Loader):
 
 
 _compiled: dict[Any, Any] = {}
+_constants: WeakKeyDictionary[Executable, Any] = WeakKeyDictionary()
 _column_keys: list[str] = []
 
 
@@ -79,12 +81,15 @@ class Session:
 def bind(statement: Executable, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The SQL and parameters of a statement, compiled once per shape; `values` fill its bindparams.
 
+    A statement that is there to stay is not even looked at again, which is most of what a small read costs.
     Columns with a Python default (ids, times) are filled here, as the engine would.
     """
-    compiling: Any = statement
-    compiled, extracted, collected, _ = compiling._compile_w_cache(
-        DIALECT, compiled_cache=_compiled, column_keys=_column_keys
-    )
+    known = _constants.get(statement)
+    if known is None:
+        compiling: Any = statement
+        known = compiling._compile_w_cache(DIALECT, compiled_cache=_compiled, column_keys=_column_keys)
+        _constants[statement] = known
+    compiled, extracted, collected, _ = known
     for column in compiled.insert_prefetch:
         values.setdefault(column.key, _value(column.default))
     for column in compiled.update_prefetch:

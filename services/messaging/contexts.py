@@ -1,14 +1,14 @@
 """A conversation as other contexts need it: never internal notes, never system markers."""
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, Integer, bindparam, or_
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Session
-from services.kit.pb import columns, fill
-from services.messaging.conversations import header
-from services.messaging.models import Contact, Message
-from services.messaging.threads import THREAD
+from services.kit.pb import fill
+from services.messaging import threads
+from services.messaging.conversations import whole
+from services.messaging.models import Message
 
 TURN = """
     with talk as (
@@ -26,17 +26,23 @@ TURN = """
 """
 
 
+SAID = threads.MESSAGES.where(
+    Message.conversation_id == bindparam("conversation"),
+    Message.is_internal.is_(False),
+    Message.message_type != "system",
+    Message.deleted_at.is_(None),
+    or_(Message.is_from_me.is_(False), bindparam("both", type_=Boolean)),
+).limit(bindparam("most", type_=Integer))
+
+
 async def get(session: Session, actor: Actor, request: pb.GetContextRequest) -> pb.ConversationContext:
-    conversation = await header(session, actor, request.conversation_id)
-    contact = await session.first(
-        select(*columns(pb.Contact, Contact)).where(Contact.id == conversation.contact_id)
-    )
+    conversation, contact = await whole(session, actor, request.conversation_id)
     turn = await session.first(TURN, id=request.conversation_id)
     return fill(
         pb.ConversationContext,
         turn,
         conversation=conversation,
-        contact=fill(pb.Contact, contact),
+        contact=contact,
         messages=await _messages(session, request),
     )
 
@@ -45,12 +51,7 @@ async def _messages(session: Session, request: pb.GetContextRequest) -> list[pb.
     """The newest ones, oldest first."""
     if not request.limit:
         return []
-    thread = THREAD.where(
-        Message.conversation_id == request.conversation_id,
-        Message.is_internal.is_(False),
-        Message.message_type != "system",
-        Message.deleted_at.is_(None),
-    ).limit(request.limit)
-    if request.inbound_only:
-        thread = thread.where(Message.is_from_me.is_(False))
-    return [fill(pb.Message, row) for row in reversed(await session.all(thread))]
+    rows = await session.all(
+        SAID, conversation=request.conversation_id, both=not request.inbound_only, most=request.limit
+    )
+    return [fill(pb.Message, row) for row in reversed(rows)]

@@ -1,15 +1,16 @@
 """Conversations: one in detail, and what can be changed of it."""
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import bindparam, select
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Row, Session
-from services.kit.pb import columns, fill
+from services.kit.pb import columns
 from services.messaging import threads
-from services.messaging.models import Contact, Conversation, Instance, Message, Person
-from services.messaging.threads import THREAD
-from services.messaging.visibility import ConversationNotFound, visible
+from services.messaging.models import Contact, Conversation, Instance, Person
+from services.messaging.visibility import VISIBLE, ConversationNotFound, viewer, visible
 
 MESSAGES_DEFAULT, MESSAGES_MOST = 100, 500
 
@@ -28,22 +29,40 @@ HEADER = (
     .join(Instance, Instance.id == Conversation.instance_id)
     .join(Person, Person.id == Conversation.assigned_to, isouter=True)
 )
+ONE = HEADER.where(Conversation.id == bindparam("id"), VISIBLE)
+THEIRS = "their_"
+WHOLE = ONE.add_columns(*(column.label(THEIRS + column.name) for column in columns(pb.Contact, Contact)))
 
 
 def shown(row: Row) -> pb.Conversation:
-    values = row._asdict()
+    return _conversation(row._asdict())
+
+
+def _conversation(values: dict[str, Any]) -> pb.Conversation:
     name, avatar = values.pop("person_name"), values.pop("person_avatar_url")
     if name is not None:
-        values["assigned_to_user"] = pb.AssignedUser(id=row.assigned_to, full_name=name, avatar_url=avatar)
+        user = pb.AssignedUser(id=values["assigned_to"], full_name=name, avatar_url=avatar)
+        values["assigned_to_user"] = user
     return pb.Conversation(**values)
 
 
 async def header(session: Session, actor: Actor, id: str) -> pb.Conversation:
     """The conversation as REST shows it, if the caller may see it."""
-    row = await session.first(HEADER.where(Conversation.id == id, visible(actor)))
+    row = await session.first(ONE, id=id, **viewer(actor))
     if row is None:
         raise ConversationNotFound
     return shown(row)
+
+
+async def whole(session: Session, actor: Actor, id: str) -> tuple[pb.Conversation, pb.Contact]:
+    """The same, and whose it is."""
+    row = await session.first(WHOLE, id=id, **viewer(actor))
+    if row is None:
+        raise ConversationNotFound
+    values = row._asdict()
+    theirs = {name: values.pop(name) for name in row._fields if name.startswith(THEIRS)}
+    contact = {name.removeprefix(THEIRS): value for name, value in theirs.items()}
+    return _conversation(values), pb.Contact(**contact)
 
 
 async def require(session: Session, actor: Actor, id: str) -> None:
@@ -56,20 +75,17 @@ async def get_conversation(
     session: Session, actor: Actor, request: pb.GetConversationRequest
 ) -> pb.GetConversationResponse:
     """The newest messages, or those before a place, oldest first. Looking does not mark as read."""
-    conversation = await header(session, actor, request.id)
+    conversation, contact = await whole(session, actor, request.id)
     limit = request.messages_limit if request.HasField("messages_limit") else MESSAGES_DEFAULT
     limit = min(max(limit, 1), MESSAGES_MOST)
-    messages = THREAD.where(Message.conversation_id == request.id, threads.readable(actor)).limit(limit + 1)
+    newest = threads.NEWEST
     if request.before:
-        messages = messages.where(await threads.before(session, request.id, request.before))
-    rows = await session.all(messages)
-    contact = await session.first(
-        select(*columns(pb.Contact, Contact)).where(Contact.id == conversation.contact_id)
-    )
+        newest = newest.where(await threads.before(session, request.id, request.before))
+    rows = await session.all(newest, conversation=request.id, most=limit + 1, leads=actor.leads)
     shown_rows, has_more = rows[:limit], len(rows) > limit
     return pb.GetConversationResponse(
         conversation=conversation,
-        messages=await threads.filled(session, actor, [*reversed(shown_rows)]),
-        contact=fill(pb.Contact, contact),
+        messages=[threads.message(actor, row) for row in reversed(shown_rows)],
+        contact=contact,
         messages_page=pb.MessagesPage(has_more=has_more, next_before=shown_rows[-1].id if has_more else None),
     )

@@ -1,12 +1,13 @@
 """Conversations and messages as they are at this moment: what the event stream shows, and to whom."""
 
-from sqlalchemy import any_, bindparam, or_, select
+from sqlalchemy import any_, bindparam, or_
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Session
-from services.kit.pb import columns, fill
+from services.kit.pb import fill
+from services.messaging import threads
 from services.messaging.conversations import HEADER, shown
 from services.messaging.models import Conversation, Message
 
@@ -18,7 +19,7 @@ CONVERSATIONS = HEADER.where(
         Conversation.contact_id == any_(bindparam("contacts", type_=IDS)),
     )
 )
-MESSAGES = select(*columns(pb.Message, Message)).where(Message.id == any_(bindparam("messages", type_=IDS)))
+MESSAGES = threads.MESSAGES.where(Message.id == any_(bindparam("messages", type_=IDS)))
 
 
 async def get(session: Session, actor: Actor, request: pb.GetCurrentRequest) -> pb.GetCurrentResponse:

@@ -73,7 +73,7 @@ async def deliver(db: Database, actor: Actor, request: pb.DeliverRequest) -> pb.
     if request.wait:
         await dispatching.outcome(db, message)
     async with db.read() as session:
-        (shown,) = await threads.shown(session, actor, [message])
+        shown = await threads.shown(session, actor, message)
     return pb.DeliverResponse(accepted=True, message=shown)
 
 

@@ -143,7 +143,7 @@ async def _locked(session: Session, row: Row) -> Target:
 
 async def _answer(db: Database, actor: Actor, id: str) -> pb.MessageResponse:
     async with db.read() as session:
-        (message,) = await threads.shown(session, actor, [id])
+        message = await threads.shown(session, actor, id)
     return pb.MessageResponse(success=True, message=message)
 
 

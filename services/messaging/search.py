@@ -72,7 +72,7 @@ def _walked(actor: Actor, query: str, *, everywhere: bool) -> list[ColumnElement
     message = select(Message.id).where(place, said, Message.deleted_at.is_(None)).limit(1)
     if not actor.leads:
         message = message.where(Message.is_internal.is_(False))
-    return [one.scalar_subquery().is_not(None) for one in (contact, message)]
+    return [one.correlate(Conversation).scalar_subquery().is_not(None) for one in (contact, message)]
 
 
 def tsquery(text: str) -> str | None:

@@ -198,7 +198,7 @@ async def _answer(db: Database, actor: Actor, message: str, *, is_sent: bool) ->
         gate.wake()
         error = (await dispatching.outcome(db, message)).error
     async with db.read() as session:
-        (shown,) = await threads.shown(session, actor, [message])
+        shown = await threads.shown(session, actor, message)
     if shown.status == "failed":
         raise MessageNotSent(details={"success": False, "message": error or "", "messageId": message})
     if shown.status == "unknown":

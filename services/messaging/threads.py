@@ -1,11 +1,11 @@
 """Messages as REST shows them: with reactions, with addresses of files, without what was taken back."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, true, tuple_
+import orjson
+from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, or_, select, true, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
@@ -18,9 +18,32 @@ from services.messaging.models import Conversation, Instance, Message, Reaction
 from services.messaging.settings import store
 from services.messaging.visibility import visible
 
-THREAD = select(*columns(pb.Message, Message)).order_by(Message.timestamp.desc(), Message.id.desc())
+RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
-
+MESSAGES = select(*columns(pb.Message, Message)).order_by(Message.timestamp.desc(), Message.id.desc())
+REACTIONS = (
+    select(
+        func.json_agg(
+            aggregate_order_by(
+                func.json_build_object(
+                    "emoji", Reaction.emoji,
+                    "reactor_jid", Reaction.reactor_jid,
+                    "is_from_me", Reaction.is_from_me,
+                    "created_at", func.to_char(Reaction.reacted_at, RFC3339),
+                ),
+                Reaction.reacted_at,
+            )
+        )
+    )
+    .where(Reaction.message_id == Message.id, Reaction.emoji != "")
+    .scalar_subquery()
+)  # fmt: skip
+THREAD = MESSAGES.add_columns(REACTIONS.label("reacted"))
+ONE = THREAD.where(Message.id == bindparam("id"))
+NEWEST = THREAD.where(
+    Message.conversation_id == bindparam("conversation"),
+    or_(bindparam("leads", type_=Boolean), Message.is_internal.is_(False)),
+).limit(bindparam("most", type_=Integer))
 FOUND = select(*columns(pb.Message, Message)).join(Conversation, Conversation.id == Message.conversation_id)
 INSTANCES = select(Instance.id)
 
@@ -58,46 +81,23 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     return true() if actor.leads else Message.is_internal.is_(False)
 
 
-async def shown(session: Session, actor: Actor, ids: Sequence[str]) -> list[pb.Message]:
-    rows = await session.all(THREAD.where(Message.id.in_(ids)))
-    return await filled(session, actor, rows)
+async def shown(session: Session, actor: Actor, id: str) -> pb.Message:
+    row = await session.first(ONE, id=id)
+    if row is None:
+        raise MessageNotFound
+    return message(actor, row)
 
 
-async def filled(session: Session, actor: Actor, rows: Sequence[Row]) -> list[pb.Message]:
-    """In the order of the rows."""
-    reactions = await _reactions(session, [row.id for row in rows])
-    return [_message(actor, row, reactions.get(row.id, [])) for row in rows]
-
-
-def _message(actor: Actor, row: Row, reactions: list[pb.Reaction]) -> pb.Message:
+def message(actor: Actor, row: Row) -> pb.Message:
+    """A row of the thread."""
     values: dict[str, Any] = row._asdict()
+    reacted = values.pop("reacted")
     if row.deleted_at is not None and not actor.leads:
         values |= {"content": "", "original_content": None, "media_url": None, "audio_transcription": None}
     place = values["media_url"]
     if place:
         values["media_download_url"] = place if attachments.is_address(place) else store().address(place)
-    return pb.Message(**values, reactions=reactions)
-
-
-async def _reactions(session: Session, ids: Sequence[str]) -> dict[str, list[pb.Reaction]]:
-    if not ids:
-        return {}
-    asked = (
-        select(
-            Reaction.message_id,
-            Reaction.emoji,
-            Reaction.reactor_jid,
-            Reaction.is_from_me,
-            Reaction.reacted_at.label("created_at"),
-        )
-        .where(Reaction.message_id.in_(ids), Reaction.emoji != "")
-        .order_by(Reaction.reacted_at)
-    )
-    found: dict[str, list[pb.Reaction]] = defaultdict(list)
-    for row in await session.all(asked):
-        values = row._asdict()
-        found[values.pop("message_id")].append(pb.Reaction(**values))
-    return found
+    return pb.Message(**values, reactions=orjson.loads(reacted) if reacted else ())
 
 
 async def before(session: Session, conversation: str, place: str) -> ColumnElement[bool]:

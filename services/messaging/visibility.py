@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, true
+from sqlalchemy import Boolean, ColumnElement, bindparam, or_, true
 
 from services.kit.actor import Actor
 from services.kit.errors import NotFound
@@ -11,6 +11,18 @@ from services.messaging.models import Conversation
 
 class ConversationNotFound(NotFound):
     """Conversation not found"""
+
+
+VISIBLE = or_(
+    bindparam("leads", type_=Boolean),
+    Conversation.assigned_to == bindparam("viewer"),
+    Conversation.assigned_to.is_(None),
+)
+
+
+def viewer(actor: Actor) -> dict[str, Any]:
+    """The values of VISIBLE, which statements hold that are there to stay."""
+    return {"leads": actor.leads, "viewer": actor.id or None}
 
 
 def visible(actor: Actor) -> ColumnElement[Any]:

@@ -13,7 +13,7 @@ from services.kit.db import Database, Session
 from services.kit.tables import new_id
 from tests.kit.test_subscriptions import consuming, until
 
-MOMENT = timedelta(seconds=1)  # by which two processes' clocks may differ
+MOMENT = timedelta(milliseconds=1)  # what the outbox keeps of a time
 WRITERS, SECONDS = 8, 3.0
 
 
