@@ -6,7 +6,6 @@ import random
 import sys
 
 from tests.bench.office import opened
-from tests.bench.rivals import database_url
 from tests.faults.torture import check, torture
 
 
@@ -15,7 +14,7 @@ async def main() -> int:
     rounds = int(os.environ.get("ROUNDS") or 20)
     sys.stdout.write(f"seed {seed}, {rounds} rounds\n")
     async with opened() as office:
-        url = database_url(office)
+        url = office.stack.database_url()
         verdict = await check(office, url, await torture(office, seed, rounds))
         sys.stdout.write(f"{verdict}\n{'clean' if verdict.is_clean else 'FAILED'}\n")
     return 0 if verdict.is_clean else 1
