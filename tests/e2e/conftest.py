@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +14,8 @@ from tests.e2e.stack import Stack
 from tests.fakes.evolution import simulate
 from tests.fakes.whatsapp import Simulator
 from tests.support import open_folder
+
+Found = TypeVar("Found")
 
 PASSWORD = "uma senha longa"
 
@@ -87,10 +89,10 @@ async def furnished(stack: Stack) -> AsyncIterator[Office]:
 
 
 async def shown(
-    read: Callable[[], Awaitable[dict[str, Any]]], true: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
+    read: Callable[[], Awaitable[Found]], true: Callable[[Found], bool], within: float = 60.0
+) -> Found:
     """What is read, once it is as it should be."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(within):
         while True:
             found = await read()
             if true(found):

@@ -1,4 +1,4 @@
-"""`make torture SEED=1 ROUNDS=20`: the long form."""
+"""`make torture SEED=1 ROUNDS=20 PEOPLE=2000`: the long form. First what comes in, then a campaign."""
 
 import asyncio
 import os
@@ -6,18 +6,30 @@ import random
 import sys
 
 from tests.bench.office import opened
-from tests.faults.torture import check, torture
+from tests.faults import campaigning
+from tests.faults.torture import Verdict, check, torture
 
 
 async def main() -> int:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     rounds = int(os.environ.get("ROUNDS") or 20)
-    sys.stdout.write(f"seed {seed}, {rounds} rounds\n")
-    async with opened() as office:
-        url = office.stack.database_url()
-        verdict = await check(office, url, await torture(office, seed, rounds))
+    people = int(os.environ.get("PEOPLE") or 2000)
+    sys.stdout.write(f"seed {seed}, {rounds} rounds, {people} recipients\n")
+    verdicts = [await _messages(seed, rounds), await _campaign(seed, rounds, people)]
+    for verdict in verdicts:
         sys.stdout.write(f"{verdict}\n{'clean' if verdict.is_clean else 'FAILED'}\n")
-    return 0 if verdict.is_clean else 1
+    return 0 if all(verdict.is_clean for verdict in verdicts) else 1
+
+
+async def _messages(seed: int, rounds: int) -> Verdict:
+    async with opened() as office:
+        ledger = await torture(office, seed, rounds)
+        return await check(office, office.stack.database_url(), ledger)
+
+
+async def _campaign(seed: int, rounds: int, people: int) -> campaigning.Verdict:
+    async with campaigning.opened() as office:
+        return await campaigning.torture(office, seed, rounds, people)
 
 
 if __name__ == "__main__":
