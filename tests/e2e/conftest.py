@@ -1,6 +1,7 @@
 """One stack and one simulated WhatsApp for all stories of this folder."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -92,9 +93,8 @@ async def shown(
     read: Callable[[], Awaitable[Found]], true: Callable[[Found], bool], within: float = 60.0
 ) -> Found:
     """What is read, once it is as it should be."""
-    async with asyncio.timeout(within):
-        while True:
-            found = await read()
-            if true(found):
-                return found
-            await asyncio.sleep(0.2)
+    end = time.monotonic() + within
+    while not true(found := await read()):
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.2)
+    return found
