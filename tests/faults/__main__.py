@@ -15,10 +15,10 @@ async def main() -> int:
     rounds = int(os.environ.get("ROUNDS") or 20)
     people = int(os.environ.get("PEOPLE") or 2000)
     sys.stdout.write(f"seed {seed}, {rounds} rounds, {people} recipients\n")
-    verdicts = [await _messages(seed, rounds), await _campaign(seed, rounds, people)]
-    for verdict in verdicts:
-        sys.stdout.write(f"{verdict}\n{'clean' if verdict.is_clean else 'FAILED'}\n")
-    return 0 if all(verdict.is_clean for verdict in verdicts) else 1
+    messages, campaign = await _messages(seed, rounds), await _campaign(seed, rounds, people)
+    clean = messages.is_clean and campaign.is_clean
+    sys.stdout.write(f"{messages}\n{campaign}\n{'clean' if clean else 'FAILED'}\n")
+    return 0 if clean else 1
 
 
 async def _messages(seed: int, rounds: int) -> Verdict:

@@ -83,14 +83,14 @@ async def torture(office: Office, seed: int, rounds: int, people: int) -> Verdic
     chance = random.Random(seed)
     office.simulator.plan.faults = misbehaviours(chance, 2 * people)
     id = await begin(office, [f"55117{seed % 1000:03d}{number:05d}" for number in range(people)])
-    connecting = asyncio.create_task(_connect_again(office))
+    life = asyncio.create_task(_live_on(office))
     for _ in range(rounds):
         office.simulator.plan.echo = chance.choice(("first", "beside", "never"))
         await harm(office.stack, chance, VICTIMS)
         await asyncio.sleep(chance.uniform(1, 4))
     await ready(office.stack)
     await over(office, id)
-    connecting.cancel()
+    life.cancel()
     return await check(office, id)
 
 
@@ -102,11 +102,13 @@ def misbehaviours(chance: random.Random, number: int) -> list[Fault]:
 
 async def begin(office: Office, phones: list[str]) -> str:
     """A campaign to people whom messaging knows, on its way."""
+    office.simulator.connection(office.instance, "open")
+    await office.simulator.settled()
     await execute(office, KNOW, instance=office.instance_id, phones=phones)
     await execute(office, SPEED, instance=office.instance_id, pace=PACE)
     body = {"name": "Tempestade", "messageTemplate": "Olá, {{clienteTelefone}}!"}
     made = await office.call("POST", "/api/campaigns", body, expect=201)
-    assert made["estimatedRecipients"] == len(phones)
+    assert made["estimatedRecipients"] == len(phones), made
     id = str(made["campaign"]["id"])
     await office.call("POST", f"/api/campaigns/{id}/send", {}, expect=202)
     return id
@@ -164,8 +166,9 @@ async def _asked(office: Office, path: str) -> dict[str, Any]:
     return await office.call("GET", path)
 
 
-async def _connect_again(office: Office) -> None:
-    """WhatsApp is lost for a moment now and then, and Evolution says when it is back."""
+async def _live_on(office: Office) -> None:
+    """Evolution says when it has found WhatsApp again, and other customers write."""
     while True:
         await asyncio.sleep(2)
         office.simulator.connection(office.instance, "open")
+        office.simulator.say("5511999990000", "Bom dia", instance=office.instance)
