@@ -47,8 +47,8 @@ tests/bench/peers/express/node_modules: tests/bench/peers/express/package.json
 	@cd tests/bench/peers/express && npm install --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
-torture: setup ## Kill parts at random and count what was lost: SEED=1 ROUNDS=20
-	@SEED=$(SEED) ROUNDS=$(ROUNDS) $(PY) -m tests.faults
+torture: setup ## Kill parts at random and count what was lost: SEED=1 ROUNDS=20 PEOPLE=2000
+	@SEED=$(SEED) ROUNDS=$(ROUNDS) PEOPLE=$(PEOPLE) $(PY) -m tests.faults
 
 eval: setup ## How well the AI works on held-out texts: local, and the provider that is configured
 	@$(PY) -m tests.eval

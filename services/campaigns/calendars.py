@@ -23,7 +23,8 @@ async def export(
     async with db.read() as session:
         meeting = await meetings.visible(session, actor, request.id)
         attending = [row.user_id for row in await session.all(ATTENDEES, id=request.id)]
-    team = {person.id: person for person in await people.among([*attending, meeting.created_by or ""])}
+    booked_by = [meeting.created_by] if meeting.created_by else []  # nobody, where the AI agent did
+    team = {person.id: person for person in await people.among([*attending, *booked_by])}
     yield pb.Document(
         content_type="text/calendar; charset=utf-8; method=" + _method(meeting),
         filename=f"meeting-{meeting.id}.ics",

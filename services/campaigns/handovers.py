@@ -37,10 +37,10 @@ async def give_back(db: Database, event: pb.EscalationResolved) -> None:
 
 
 async def soon(step: Awaitable[None]) -> None:
-    """Now, if messaging is there; otherwise when its event comes."""
+    """Now, if messaging is there and knows whom we mean; otherwise when its event comes."""
     try:
         await step
-    except (Unavailable, DeadlineExceeded) as error:
+    except (Unavailable, DeadlineExceeded, Invalid) as error:
         log.warning("handover_waits", error=type(error).__name__)
 
 
@@ -86,11 +86,11 @@ async def _assign(conversation_id: str, user_id: str | None) -> None:
 
 
 async def _ask(call: Callable[[Any], Awaitable[object]], request: Message) -> None:
-    """In our own name; what messaging refuses for good is not asked again."""
+    """In our own name; of a conversation that is gone nothing is asked again."""
     try:
         with peers.in_our_own_name():
             await call(request)
-    except (NotFound, Invalid) as refusal:
+    except NotFound as refusal:
         log.warning("handover_refused", error=refusal.name)
 
 

@@ -1,5 +1,6 @@
 """What messaging knows of the people who attend: a copy of identity's, fetched anew at each of its events."""
 
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert
 
 from protos import identity_pb2
@@ -8,7 +9,7 @@ from services.messaging import assignments, peers
 from services.messaging.models import Person
 
 KNOWN = ("full_name", "avatar_url", "role", "is_active", "is_approved", "updated_at")
-REMEMBER = insert(Person)
+REMEMBER = insert(Person).values({name: bindparam(name) for name in ("id", *KNOWN)})
 REMEMBER = REMEMBER.on_conflict_do_update(
     index_elements=[Person.id],
     set_={name: REMEMBER.excluded[name] for name in KNOWN},

@@ -46,7 +46,7 @@ async def main() -> None:
                 sections["Idle"] = await parts.footprint(office, 5 if QUICK else 20)
                 work = {"contacts": parts.CONTACTS, "callers": 64, "seconds": 4, "run": "warm"}
                 await load([stack.process.pid], settle=4, webhook=office.webhook, **work)
-                await rivals.prepare(rivals.database_url(office))
+                await rivals.prepare(office.stack.database_url())
                 sections["Webhooks in"] = await parts.ingest(office, SECONDS, ROUNDS)
                 sections["Reads"] = await parts.reads(office, SECONDS, ROUNDS)
                 sections["Growth"] = await parts.growth(office, SIZES)

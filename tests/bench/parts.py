@@ -51,7 +51,7 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
             for peer in peers:
                 hook = {"url": f"{peer.url}/webhook", "instance": office.instance}
                 found[peer.name].append(await load(peer.pids, webhook=hook, **work))
-    raw = await _raw_limit(rivals.database_url(office), seconds)
+    raw = await _raw_limit(office.stack.database_url(), seconds)
     best = {name: min(some[1:], key=lambda one: one.total) for name, some in found.items()}
     return [
         HEAD,
@@ -62,7 +62,7 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
 
 
 async def reads(office: Office, seconds: float, rounds: int) -> Table:
-    await rivals.prepare(rivals.database_url(office))
+    await rivals.prepare(office.stack.database_url())
     listed = (await office.get("/api/conversations?limit=20"))["conversations"]
     ids = [one["id"] for one in listed]
     table = [HEAD]
@@ -126,7 +126,7 @@ GROW = """
 
 async def growth(office: Office, sizes: list[int]) -> Table:
     table = [["conversations", "list p50 / p99 ms", "detail p50 / p99 ms", "search p50 / p99 ms"]]
-    url, size = rivals.database_url(office), 0
+    url, size = office.stack.database_url(), 0
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         cursor = await connection.execute("select id from messaging.instances limit 1")
         (instance,) = await cursor.fetchone() or (None,)

@@ -1,7 +1,6 @@
 """The peers: small servers that do the same reads and writes on tables like ours, in the same PostgreSQL."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -36,13 +35,6 @@ class Rival:
         return {"authorization": f"Bearer {TOKEN}"}
 
 
-def database_url(office: Office) -> str:
-    """PostgreSQL's own user, at the port on which the embedded server listens."""
-    secrets = json.loads((office.stack.home / "secrets.json").read_text())
-    listening = [one for one in office.stack.postmaster().net_connections() if one.status == "LISTEN"]
-    return f"postgresql://postgres:{secrets['database_password']}@127.0.0.1:{listening[0].laddr.port}/convo"
-
-
 async def prepare(url: str) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("drop schema if exists peer cascade")
@@ -54,7 +46,7 @@ async def running(name: str, office: Office) -> AsyncIterator[Rival]:
     """Its cost counts PostgreSQL's too: `pids` are the server and the postmaster."""
     command, folder = COMMANDS[name]
     port = free_port()
-    given = {"PORT": str(port), "DATABASE_URL": database_url(office), "JWT_SECRET": SECRET}
+    given = {"PORT": str(port), "DATABASE_URL": office.stack.database_url(), "JWT_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(*command, cwd=folder, env={**os.environ, **given})
     url = f"http://127.0.0.1:{port}"
     try:

@@ -1,10 +1,11 @@
 """One stack and one simulated WhatsApp for all stories of this folder."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.e2e.stack import Stack
 from tests.fakes.evolution import simulate
 from tests.fakes.whatsapp import Simulator
 from tests.support import open_folder
+
+Found = TypeVar("Found")
 
 PASSWORD = "uma senha longa"
 
@@ -87,12 +90,11 @@ async def furnished(stack: Stack) -> AsyncIterator[Office]:
 
 
 async def shown(
-    read: Callable[[], Awaitable[dict[str, Any]]], true: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
+    read: Callable[[], Awaitable[Found]], true: Callable[[Found], bool], within: float = 60.0
+) -> Found:
     """What is read, once it is as it should be."""
-    async with asyncio.timeout(60):
-        while True:
-            found = await read()
-            if true(found):
-                return found
-            await asyncio.sleep(0.2)
+    end = time.monotonic() + within
+    while not true(found := await read()):
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.2)
+    return found

@@ -1,6 +1,7 @@
 """The whole system in processes of its own, as `make run` starts it, and what a test does to it."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -50,6 +51,13 @@ class Stack:
 
     def postmaster(self) -> psutil.Process:
         return min(self.members("postgres"), key=lambda one: one.create_time())
+
+    def database_url(self) -> str:
+        """PostgreSQL's own user, at the port on which the embedded server listens."""
+        secrets = json.loads((self.home / "secrets.json").read_text())
+        listening = [one for one in self.postmaster().net_connections() if one.status == "LISTEN"]
+        port = listening[0].laddr.port
+        return f"postgresql://postgres:{secrets['database_password']}@127.0.0.1:{port}/convo"
 
     def kill(self, name: str) -> None:
         """SIGKILL, and no warning."""

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.bench.office import Office, opened
-from tests.bench.rivals import database_url
 from tests.faults.rolling import PARTS, RATE, roll, traffic
 from tests.faults.torture import check, scalar
 
@@ -37,9 +36,9 @@ async def test_every_part_is_restarted_under_load_and_no_request_fails_and_no_ev
 
     assert told.failed == []
     assert told.asked > RATE * 20
-    verdict = await check(office, database_url(office), told.ledger)
+    verdict = await check(office, office.stack.database_url(), told.ledger)
     assert verdict.is_clean, verdict
-    assert await scalar(database_url(office), LEADS) == told.leads
+    assert await scalar(office.stack.database_url(), LEADS) == told.leads
 
 
 @pytest.mark.parametrize("part", ["gateway", "messaging", "sales"])

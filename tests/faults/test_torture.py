@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.bench.office import Office, opened
-from tests.bench.rivals import database_url
 from tests.faults.torture import (
     BEHIND,
     CATCH_UP,
@@ -33,7 +32,7 @@ async def office() -> AsyncIterator[Office]:
 
 @pytest.fixture(scope="module")
 def url(office: Office) -> str:
-    return database_url(office)
+    return office.stack.database_url()
 
 
 async def test_whatever_dies_each_accepted_message_is_there_once_and_counted_once(

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from deploy.local.infrastructure import nats_url
 from services.kit.bus import Bus, subject
 from services.kit.tables import new_id
 from tests.bench.office import Office
-from tests.e2e.stack import ready
+from tests.e2e.stack import Stack, ready
 
 VICTIMS = ("messaging", "sales", "intelligence", "gateway", "nats", "postgres", "envoy")
 CUSTOMERS = 20
@@ -76,7 +77,7 @@ async def torture(office: Office, seed: int, rounds: int) -> Ledger:
         ]
         await asyncio.sleep(1)
         for _ in range(rounds):
-            await _harm(office, chance)
+            await harm(office.stack, chance, VICTIMS)
             await asyncio.sleep(chance.uniform(0.5, 3))
         await ready(office.stack)
         for task in writing:
@@ -120,11 +121,11 @@ async def post(client: httpx2.AsyncClient, office: Office, phone: str, text: str
     return answer.status_code == 200
 
 
-async def _harm(office: Office, chance: random.Random) -> None:
+async def harm(stack: Stack, chance: random.Random, parts: Sequence[str]) -> None:
     """Up to three parts at once: killed, asked to end, or frozen for a while."""
-    for name in chance.sample(VICTIMS, chance.randint(1, 3)):
+    for name in chance.sample(parts, chance.randint(1, 3)):
         how = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
-        processes = [office.stack.postmaster()] if name == "postgres" else office.stack.members(name)
+        processes = [stack.postmaster()] if name == "postgres" else stack.members(name)
         if name == "postgres" and how != signal.SIGKILL:
             continue
         for process in processes:
