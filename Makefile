@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PROTOS := $(wildcard protos/*.proto)
+COMPOSE := docker compose --env-file deploy/secrets.env -f deploy/compose.yaml
 
 help:
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ torture: setup ## Kill parts at random and count what was lost: SEED=1 ROUNDS=20
 eval: setup ## How well the AI works on held-out texts: local, and the provider that is configured
 	@$(PY) -m tests.eval
 
+rolling: setup ## Restart every service under load, two replicas of each: ROUNDS=10
+	@ROUNDS=$(or $(ROUNDS),10) $(PY) -m pytest -n 0 -s tests/faults/test_rolling.py -k restarted
+
 check: setup ## Format, lint, types, boundaries, protos, migrations: what CI runs before the tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary services gateway deploy tests
@@ -63,6 +67,16 @@ check: setup ## Format, lint, types, boundaries, protos, migrations: what CI run
 
 fmt: .venv/ready ## Format and fix
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
+
+##@ Containers
+up: setup ## The whole system in containers, behind Envoy on PORT=3000; needs Docker with compose
+	@$(PY) -m deploy.containers && $(COMPOSE) up --build --detach --wait
+
+down: ## End the containers; their data stays
+	@$(COMPOSE) down
+
+manifests: setup ## Kubernetes' resources, for `| kubectl apply -f -`: OVERLAY=production TRUSTED_HOPS=1
+	@$(PY) -m deploy.containers && .venv/bin/kubectl kustomize deploy/kubernetes/overlays/$(or $(OVERLAY),development)
 
 ##@ Dependencies
 lock: .venv/ready ## Pin what pyproject.toml names, with hashes; U=--upgrade takes what is new
@@ -77,4 +91,4 @@ migrate: setup ## Make schemas and roles where missing, upgrade all six; DATABAS
 
 migration: setup ## New revision from the models: make migration S=messaging M="add reminders"
 	@$(PY) -m services.kit.migrate revision $(S) "$(M)"
-.PHONY: help setup protos run client chat test bench torture eval check fmt lock migrate migration
+.PHONY: help setup protos run client chat test bench torture eval rolling up down manifests check fmt lock migrate migration

@@ -44,7 +44,7 @@ def build(settings: GatewaySettings) -> Edge:
     peers = {name: Peer(name, getattr(settings, f"{name}_addr"), callers) for name in SERVICES}
     people = People(peers["identity"].keys)
     revocations = Revocations(peers["identity"])
-    bus = Bus(settings.nats_url, settings.replica)
+    bus = Bus(settings.nats_url, settings.replica, replicas=settings.nats_replicas)
     tickets = Tickets(bus, settings)
     feed = Feed(bus, Sight(peers["messaging"]))
 

@@ -18,7 +18,6 @@ class GatewaySettings(Settings):
     campaigns_addr: str
     knowledge_addr: str
     simulator_url: str = ""  # set by the local stack
-    nats_url: str = "nats://127.0.0.1:4222"
     s3_endpoint: str = "http://127.0.0.1:8333"
     s3_region: str = "us-east-1"
     s3_access_key: str = ""

@@ -57,7 +57,7 @@ class Tickets:
         return claims
 
     async def _use(self, id: str) -> None:
-        config = KeyValueConfig(bucket=BUCKET, ttl=3 * LIFETIME.total_seconds())
+        config = KeyValueConfig(bucket=BUCKET, ttl=3 * LIFETIME.total_seconds(), replicas=self.bus.replicas)
         try:
             used = await self.bus.stream.create_key_value(config)
             await used.create(id, b"used")

@@ -37,9 +37,10 @@ def inbox(url: str) -> str:
 
 
 class Bus:
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, *, replicas: int = 1) -> None:
         self.url = url
         self.name = name
+        self.replicas = replicas
         self.client = Client()
         self.leaving = False  # this process ends in order, and there is time to finish what is in hand
 
@@ -80,6 +81,7 @@ class Bus:
             subjects=["convo.>"],
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
+            num_replicas=self.replicas,
             max_age=KEPT.total_seconds(),
             duplicate_window=REMEMBERED_IDS.total_seconds(),
             first_seq=int(time.time()) * EVENTS_A_SECOND,

@@ -64,7 +64,7 @@ def run(service: Service) -> None:
 async def _serve(service: Service, configured: ServiceSettings) -> None:
     ending = told_to_end()
     db = Database(configured.database_url, schema=service.name, size=configured.pool_size)
-    bus = Bus(configured.nats_url, configured.replica)
+    bus = Bus(configured.nats_url, configured.replica, replicas=configured.nats_replicas)
     callers = Callers(service.name, configured)
     await db.open()
     if service.start:

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     replica: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     ready_fd: int | None = None
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_replicas: int = Field(default=1, ge=1, le=5)  # on how many nodes of NATS each event is kept
     drain_s: float = Field(default=2.0, ge=0)  # from SIGTERM until the door closes: callers go elsewhere
 
     jwt_secret: SecretStr
@@ -60,7 +62,6 @@ class Settings(BaseSettings):
 
 class ServiceSettings(Settings):
     database_url: str
-    nats_url: str = "nats://127.0.0.1:4222"
     grpc_host: str = "127.0.0.1"
     grpc_port: int
     identity_addr: str = ""

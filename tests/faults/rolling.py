@@ -89,7 +89,7 @@ async def _one(client: httpx2.AsyncClient, office: Office, told: Traffic, number
         accepted.add(text)
         return None
     if number % 10 == 1:
-        lead = {"contactName": f"Cliente {new_id()}", "title": "Interesse"}
+        lead = {"name": f"Cliente {new_id()}", "title": "Interesse"}
         answer = await client.post(f"{url}/api/leads", json=lead, headers=office.headers)
         told.leads += answer.status_code == 201
     else:
