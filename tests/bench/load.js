@@ -5,9 +5,11 @@ import { Counter } from "k6/metrics";
 const plan = JSON.parse(__ENV.PLAN);
 const refused = new Counter("refused");
 
+const duration = `${plan.seconds}s`;
+const steady = { executor: "constant-arrival-rate", rate: plan.rate, duration, preAllocatedVUs: plan.callers, maxVUs: 512 };
+
 export const options = {
-  vus: plan.callers,
-  duration: `${plan.seconds}s`,
+  ...(plan.rate ? { scenarios: { steady } } : { vus: plan.callers, duration }),
   discardResponseBodies: true,
   summaryTrendStats: ["p(50)", "p(99)", "max"],
 };

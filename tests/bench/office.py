@@ -13,6 +13,7 @@ from tests.support import open_folder
 
 PASSWORD = "uma senha longa"
 UNLIMITED = "1000000000"
+ALWAYS = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [*range(7)]}
 
 
 @dataclass
@@ -48,6 +49,7 @@ async def furnish(stack: Stack) -> Office:
     person = {"email": "admin@empresa.com.br", "password": PASSWORD, "fullName": "Ana Admin"}
     await stack.call("POST", "/api/auth/register", person, expect=201)
     token = (await stack.call("POST", "/api/auth/login", person))["accessToken"]
+    await stack.call("PUT", "/api/ai/config", ALWAYS, token=token)
     name = f"wa-{new_id()[-8:]}"
     instance = {"name": "Loja", "instanceName": name, "apiUrl": "http://127.0.0.1:9", "apiKey": "invented"}
     await stack.call("POST", "/api/whatsapp/instances", instance, token=token, expect=201)

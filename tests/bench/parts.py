@@ -5,7 +5,8 @@ import itertools
 import statistics
 import time
 from collections import defaultdict
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import psutil
@@ -13,14 +14,17 @@ import psycopg
 
 from services.kit.tables import new_id
 from tests.bench import rivals
-from tests.bench.load import Measured, load
+from tests.bench.load import Measured, cpu_of, load
 from tests.bench.office import Office
 from tests.bench.rivals import Rival
 
 Table = list[list[str]]
 
 CONTACTS = 1000
+ANSWERED = 50
 CALLERS = 32
+LISTENERS = ("sales", "intelligence", "campaigns", "knowledge")
+BUSY = 0.25  # seconds of CPU in one second
 HEAD = ["", "requests/s", "p50 ms", "p99 ms", "refused", "CPU ms/request", "of which"]
 RAW = """
     insert into peer.raw (id, conversation_id, instance_id, message_id, remote_jid, content, message_type,
@@ -35,7 +39,10 @@ ROUTES = {
 
 
 async def ingest(office: Office, seconds: float, rounds: int) -> Table:
-    """Ours and the peers' in turn; the best of each, by CPU."""
+    """Ours and the peers' in turn; the best of each, by CPU.
+
+    Alone, ours does what the peers do. Then every other service listens, and then the AI answers too.
+    """
     found: dict[str, list[Measured]] = defaultdict(list)
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(rivals.running(name, office)) for name in rivals.COMMANDS]
@@ -46,19 +53,69 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
                 "seconds": seconds,
                 "run": f"{new_id()}-{number}-",
             }
-            ours = await load([office.stack.process.pid], settle=4, webhook=office.webhook, **work)
-            found["convo"].append(ours)
+            with asleep(office):
+                found["convo, alone"].append(await _take_in(office, settle=3, **work))
             for peer in peers:
                 hook = {"url": f"{peer.url}/webhook", "instance": office.instance}
                 found[peer.name].append(await load(peer.pids, webhook=hook, **work))
     raw = await _raw_limit(office.stack.database_url(), seconds)
     best = {name: min(some[1:], key=lambda one: one.total) for name, some in found.items()}
-    return [
-        HEAD,
-        *(_line(name, one) for name, one in best.items()),
-        *_ratios(best),
-        ["raw limit", f"{raw:.0f}"],
+    lines = [HEAD, *(_line(name, one) for name, one in best.items()), *_ratios(best)]
+    alone = best["convo, alone"]
+    lines += [["raw limit", f"{raw:.0f}"], ["ours / raw limit", f"{alone.rate / raw:.2f} x"]]
+    half = {"contacts": CONTACTS, "callers": 64, "seconds": seconds, "rate": int(alone.rate / 2)}
+    await caught_up(office)
+    with asleep(office):
+        lines.append(_line("convo, alone, half the rate", await _take_in(office, run=new_id(), **half)))
+    everything = [
+        ("convo, every service, AI off", "human", CONTACTS),
+        (f"convo, every service, AI on for {ANSWERED} customers", "ai", ANSWERED),
     ]
+    for title, mode, contacts in everything:
+        await caught_up(office)
+        await _set_mode(office.stack.database_url(), mode)
+        work |= {"rate": 0, "contacts": contacts, "run": new_id()}
+        lines.append(_line(title, await _take_in(office, settle=8, **work)))
+    await _set_mode(office.stack.database_url(), "human")
+    await caught_up(office)
+    return lines
+
+
+async def _take_in(office: Office, **work: Any) -> Measured:
+    return await load([office.stack.process.pid], webhook=office.webhook, **work)
+
+
+@contextmanager
+def asleep(office: Office) -> Iterator[None]:
+    """Without those who only listen: what messages set in motion in other contexts is not the peers' work."""
+    listeners = [
+        one
+        for one in psutil.Process(office.stack.process.pid).children(recursive=True)
+        if one.name() in LISTENERS
+    ]
+    for one in listeners:
+        one.suspend()
+    try:
+        yield
+    finally:
+        for one in listeners:
+            one.resume()
+
+
+async def caught_up(office: Office) -> None:
+    """Until an idle second passes: what was left to the listeners is done."""
+    tree = [office.stack.process.pid]
+    async with asyncio.timeout(600):
+        while True:
+            before = cpu_of(tree)
+            await asyncio.sleep(1)
+            if (cpu_of(tree) - before).total() < BUSY:
+                return
+
+
+async def _set_mode(url: str, mode: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("update messaging.conversations set conversation_mode = %(m)s", {"m": mode})
 
 
 async def reads(office: Office, seconds: float, rounds: int) -> Table:
@@ -178,9 +235,8 @@ def _line(name: str, one: Measured) -> list[str]:
 
 
 def _ratios(best: dict[str, Measured]) -> Table:
-    ours = best["convo"]
+    ours = next(iter(best.values()))
     return [
         [f"ours / {name}", f"{ours.rate / one.rate:.2f} x", "", "", "", f"{ours.total / one.total:.2f} x"]
-        for name, one in best.items()
-        if name != "convo"
+        for name, one in [*best.items()][1:]
     ]

@@ -1,12 +1,17 @@
 -- The peers' tables: ours, column for column and index for index, with the same rows.
 create schema peer;
-create table peer.instances (like messaging.instances including all);
-create table peer.contacts (like messaging.contacts including all);
-create table peer.conversations (like messaging.conversations including all);
-create table peer.messages (like messaging.messages including all);
+do $$
+declare
+    name text;
+    copied text;
+begin
+    foreach name in array array['instances', 'contacts', 'conversations', 'messages'] loop
+        execute format('create table peer.%1$I (like messaging.%1$I including all)', name);
+        select string_agg(quote_ident(attname), ', ') into copied from pg_attribute
+        where attrelid = ('messaging.' || name)::regclass
+            and attnum > 0 and not attisdropped and attgenerated = '';
+        execute format('insert into peer.%1$I (%2$s) select %2$s from messaging.%1$I', name, copied);
+    end loop;
+end $$;
 create table peer.raw (like messaging.messages including all);
-insert into peer.instances select * from messaging.instances;
-insert into peer.contacts select * from messaging.contacts;
-insert into peer.conversations select * from messaging.conversations;
-insert into peer.messages select * from messaging.messages;
 analyze;

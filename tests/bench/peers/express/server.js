@@ -130,7 +130,7 @@ const headers = () =>
 
 app.get("/conversations", async (request, response) => {
   const limit = Math.min(Number(request.query.limit ?? 50), 200);
-  const rows = await headers().orderBy(sql`${conversations.lastMessageAt} desc nulls last`, desc(conversations.id)).limit(limit);
+  const rows = await headers().orderBy(sql`conversations.recency desc`, desc(conversations.id)).limit(limit);
   response.json({ conversations: rows });
 });
 

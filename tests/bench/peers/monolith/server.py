@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import jwt
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException
-from sqlalchemy import ForeignKey, MetaData, create_engine, select
+from sqlalchemy import Computed, ForeignKey, MetaData, create_engine, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -48,6 +48,7 @@ class Conversation(Base):
     unread_count: Mapped[int]
     customer_message_count: Mapped[int]
     last_message_at: Mapped[datetime | None]
+    recency: Mapped[datetime] = mapped_column(Computed("coalesce(last_message_at, '-infinity')"))
     last_message_preview: Mapped[str | None]
     is_last_message_from_me: Mapped[bool]
     created_at: Mapped[datetime]
@@ -151,7 +152,7 @@ def _shown(conversation: Conversation, contact: Contact, instance: Instance) -> 
 
 @app.get("/conversations")
 def listing(session: Database, user: User, limit: int = 50) -> dict[str, Any]:
-    ordered = HEADERS.order_by(Conversation.last_message_at.desc().nulls_last(), Conversation.id.desc())
+    ordered = HEADERS.order_by(Conversation.recency.desc(), Conversation.id.desc())
     return {"conversations": [_shown(*row) for row in session.execute(ordered.limit(limit))]}
 
 
