@@ -186,7 +186,7 @@ async def test_a_page_of_the_inbox_touches_few_rows(
 async def test_what_everybody_says_is_looked_up_to_a_bound_and_then_walked(
     db: Database, crowd: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.messaging.search.COMMON", 300)
+    monkeypatch.setattr("services.messaging.search.COMMON", 200)
 
     counts = await touched(db, listing(SUPERVISOR, search="pedido", search_messages=True))
 
