@@ -1,4 +1,4 @@
-"""An Evolution that is slow, lies, answers twice and hangs up: nothing is sent twice, and every end is told."""
+"""An Evolution that is slow, lies, answers twice and hangs up: nothing is sent twice, every end is told."""
 
 import asyncio
 import random
