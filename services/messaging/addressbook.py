@@ -22,6 +22,7 @@ from services.messaging.search import COMMON
 from services.messaging.visibility import visible
 
 MOST_COUNTED = 10_000
+NEVER = "-infinity"
 PLAIN = ("name", "notes", "email")
 SHOWN = select(*columns(pb.Contact, Contact))
 BY_NAME = (func.lower(Contact.name), Contact.id)
@@ -56,14 +57,15 @@ def _joined(*shown: Any) -> Any:
 def _ordered(page: Page, sort: str) -> tuple[Any, Any]:
     by_name = sort.startswith("name")
     place = BY_NAME if by_name else BY_CONVERSATION
-    named: list[Any] = [column.label(f"place_{n}") for n, column in enumerate(place)]
+    shown: Any = (BY_NAME[0] if by_name else Conversation.last_message_at, place[1])
+    named = [column.label(f"place_{n}") for n, column in enumerate(shown)]
     ascending = sort == "name_asc"
     statement = _joined(*columns(pb.Contact, Contact), *named)
     statement = statement.order_by(*(column if ascending else column.desc() for column in place))
     if page.after:
         here, there = tuple_(*place), pages.place(page, *place)
         statement = statement.where(here > there if ascending else here < there)
-    return statement, lambda row: (row.place_0, row.place_1)
+    return statement, lambda row: (row.place_0 or NEVER, row.place_1)
 
 
 def _filled(row: Row) -> pb.Contact:
@@ -94,7 +96,8 @@ async def matching(session: Session, text: str) -> ColumnElement[bool]:
     if query is None:
         return Contact.id.is_(None)
     found = Contact.search.bool_op("@@")(literal(query).cast(TSQUERY))
-    return await _few(session, select(Contact.id).where(found), found)
+    ids = select(Contact.id).where(found).cte("found").prefix_with("materialized", dialect="postgresql")
+    return await _few(session, select(ids.c.id), found)
 
 
 async def _few(session: Session, ids: Any, otherwise: ColumnElement[bool]) -> ColumnElement[bool]:

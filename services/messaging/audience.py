@@ -6,6 +6,7 @@ from sqlalchemy.types import Text, Uuid
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
+from services.kit.clock import parse
 from services.kit.db import Session
 from services.kit.errors import Invalid
 from services.messaging import addressbook
@@ -65,9 +66,9 @@ def _talked(request: pb.ResolveAudienceRequest) -> list[ColumnElement[bool]]:
     if request.sentiments:
         talked.append(Conversation.current_sentiment.in_([*request.sentiments]))
     if request.last_interaction_after:
-        talked.append(Conversation.last_message_at >= request.last_interaction_after)
+        talked.append(Conversation.last_message_at >= parse(request.last_interaction_after))
     if request.last_interaction_before:
-        talked.append(Conversation.last_message_at <= request.last_interaction_before)
+        talked.append(Conversation.last_message_at <= parse(request.last_interaction_before))
     return talked
 
 

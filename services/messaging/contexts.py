@@ -11,9 +11,10 @@ from services.messaging.conversations import whole
 from services.messaging.models import Message
 
 TURN = """
-    with talk as (
+    with talk as materialized (
         select id, is_from_me, origin, timestamp from messages
         where conversation_id = %(id)s and not is_internal and message_type <> 'system' and deleted_at is null
+        order by timestamp desc, id desc limit 200
     )
     select
         (select max(timestamp) from talk where is_from_me and origin in ('human', 'phone'))

@@ -23,8 +23,10 @@ TURN = """
     select
         (select id from messages where conversation_id = %(id)s and not is_from_me and not is_internal
          order by timestamp desc, id desc limit 1) as last_customer,
-        exists (select 1 from messages m, messages answered
-                where answered.id = %(answers)s and m.conversation_id = %(id)s and m.is_from_me
+        exists (select 1 from messages answered, lateral (
+                    select * from messages where conversation_id = %(id)s
+                    order by timestamp desc, id desc limit 200) m
+                where answered.id = %(answers)s and m.is_from_me
                   and not m.is_internal and m.message_type <> 'system'
                   and m.created_at >= answered.created_at) as answered
 """

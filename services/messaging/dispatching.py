@@ -64,7 +64,10 @@ async def dispatch(db: Database, id: str) -> None:
         row = await session.first(LOAD, id=id)
     assert row is not None, "what is claimed is not deleted"
     try:
-        await _settle(db, row, await _call(db, row))
+        result = await _call(db, row)
+        await _settle(db, row, result)
+        if isinstance(result, Sent):
+            await links.handed_over(db, row.instance_id)
     finally:
         for waiter in _waiters.pop(row.message_id, ()):
             waiter.set()

@@ -1,5 +1,6 @@
 """Where Evolution posts an instance's events: told to it with a secret, and verified."""
 
+import asyncio
 import hmac
 import secrets
 from datetime import timedelta
@@ -10,8 +11,10 @@ from sqlalchemy import bindparam, select, update
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
-from services.kit.db import Database, Session
-from services.kit.errors import Upstream
+from services.kit.crypto import Unreadable
+from services.kit.db import Database, Row, Session
+from services.kit.errors import NotFound, Upstream
+from services.kit.log import log
 from services.messaging import instances
 from services.messaging.evolution import connections
 from services.messaging.evolution.calls import CallFailed, Server
@@ -24,6 +27,10 @@ OVERLAP = timedelta(minutes=30)  # Evolution's retries of events with the old se
 UNTIL_IT_IS_SETTLED = parse("9999-12-31T00:00:00.000Z")
 HEADER = "x-webhook-token"
 
+AT_ONCE = 5
+CONFIGURED = select(Instance.id, Instance.webhook_url).where(
+    Instance.is_active, Instance.status == "connected", Instance.webhook_url.is_not(None)
+)
 HASHES = select(InstanceSecret.webhook_secret_hash, InstanceSecret.previous_webhook_secret_hash).where(
     InstanceSecret.instance_id == bindparam("instance")
 )
@@ -74,6 +81,26 @@ async def verify(db: Database, instance: str, target: Server) -> bool:
         values = {"webhook_url": found.url.partition("?")[0], "webhook_checked_at": now()}
         await session.run(update(Instance).where(Instance.id == instance).values(**values))
     return True
+
+
+async def keep_verified(db: Database) -> None:
+    """Evolution forgets webhooks when an instance is made anew over there: told again where that happened."""
+    async with db.read() as session:
+        rows = await session.all(CONFIGURED)
+    few = asyncio.Semaphore(AT_ONCE)
+    await asyncio.gather(*(_keep_verified(db, row, few) for row in rows))
+
+
+async def _keep_verified(db: Database, row: Row, few: asyncio.Semaphore) -> None:
+    try:
+        async with db.read() as session:
+            target = await instances.server(session, row.id)
+        async with few:
+            if not await verify(db, row.id, target):
+                await post_to(db, row.id, target, row.webhook_url)
+                log.warning("webhook_restored", instance_id=row.id)
+    except (CallFailed, WebhookNotSet, NotFound, Unreadable) as error:
+        log.info("webhook_not_verified", instance_id=row.id, error=type(error).__name__)
 
 
 def _secret(webhook: Webhook) -> str:

@@ -60,6 +60,9 @@ class Media:
     external_id: str | None = None
 
 
+PHONES = ("android", "ios", "desktop")  # where a person typed it; what this system sends comes from `web`
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     external_id: str

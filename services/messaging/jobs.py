@@ -3,7 +3,20 @@
 from datetime import timedelta
 
 from services.kit.jobs import always, every
-from services.messaging import downloads, files, gate, lost, portraits, probes, retrials, tallies, waiting
+from services.messaging import (
+    doubts,
+    downloads,
+    endpoints,
+    files,
+    gaps,
+    gate,
+    lost,
+    portraits,
+    probes,
+    retrials,
+    tallies,
+    waiting,
+)
 
 JOBS = [
     always(gate.run),
@@ -12,7 +25,10 @@ JOBS = [
     every(timedelta(seconds=5), waiting.apply_what_came),
     every(timedelta(seconds=5), portraits.meet_the_new),
     every(timedelta(seconds=10), tallies.condense),
+    every(timedelta(seconds=10), doubts.resolve),
     every(timedelta(seconds=30), retrials.take_up),
+    every(timedelta(minutes=5), gaps.fill),
     every(timedelta(minutes=5), probes.keep_checking),
+    every(timedelta(minutes=10), endpoints.keep_verified),
     every(timedelta(hours=1), files.sweep),
 ]

@@ -10,13 +10,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from protos import messaging_pb2 as pb
 from services.kit.clock import now, parse, rfc3339
-from services.kit.db import Row, Session
+from services.kit.db import Database, Row, Session
 from services.kit.outbox import emit
 from services.messaging.inbound import ConnectionUpdate, QrCode
 from services.messaging.models import Instance
 
 HEARD_EVERY = timedelta(seconds=30)  # a message a second must not write the instance's row a second
 TOLD_EVERY = timedelta(seconds=1)
+
+_handed_over: dict[str, datetime] = {}
 
 
 async def heard(session: Session, told: Sequence[tuple[Row, datetime | None]]) -> None:
@@ -38,6 +40,23 @@ async def _heard(session: Session, row: Row, told_at: datetime | None) -> None:
     is_news = told_at is not None and (known is None or told_at - known > TOLD_EVERY)
     if row.status != "connected" or is_news:
         await set_status(session, row.id, "connected", "message_received", told_at=told_at)
+
+
+async def acknowledged(session: Session, rows: Sequence[Row]) -> None:
+    """WhatsApp said how far something has come: what is handed to these instances arrives there."""
+    for row in sorted({row.id: row for row in rows}.values(), key=lambda row: str(row.id)):
+        if row.last_ack_at is None or now() - parse(row.last_ack_at) > HEARD_EVERY:
+            await session.run(update(Instance).where(Instance.id == row.id).values(last_ack_at=now()))
+
+
+async def handed_over(db: Database, instance: str) -> None:
+    """Something was taken over there, and should be acknowledged soon."""
+    last = _handed_over.get(instance)
+    if last is not None and now() - last < HEARD_EVERY:
+        return
+    _handed_over[instance] = now()
+    async with db.begin() as session:
+        await session.run(update(Instance).where(Instance.id == instance).values(last_sent_at=now()))
 
 
 async def changed(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import String, cast, select, update
+from sqlalchemy import String, cast, literal, select, tuple_, update
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
@@ -17,7 +17,13 @@ from services.messaging.models import Contact, Conversation, Message
 from services.messaging.visibility import ConversationNotFound, visible
 
 TOLD_UPSTREAM = 50
+ORDER = (Message.timestamp, Message.id)
 
+PLACE = """
+    select coalesce(read_at, 'epoch') as read_at,
+           coalesce(read_id, '00000000-0000-0000-0000-000000000000') as read_id
+    from conversations where id = %(id)s
+"""
 MARK = """
     update conversations set unread_count = 0, read_at = greatest(read_at, last_message_at),
         read_id = case when read_at is null or read_at < last_message_at
@@ -57,10 +63,13 @@ async def read(
 
 
 async def mark(session: Session, conversation: str, ids: list[str] | None = None) -> Marked:
-    """The conversation is locked, and the caller may read it."""
+    """The conversation is locked, and the caller may read it. What lies before its place is read already."""
+    place = await session.first(PLACE, id=conversation)
+    assert place is not None, "it is locked"
     await session.run(MARK, id=conversation)
     inbound = [
         Message.conversation_id == conversation,
+        tuple_(*ORDER) > tuple_(*(literal(at, one.type) for at, one in zip(place, ORDER, strict=True))),
         Message.is_from_me.is_(False),
         Message.status == "received",
     ]

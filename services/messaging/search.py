@@ -7,7 +7,7 @@ walked from its newest end, and a page is full soon. Either way the cost does no
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, any_, false, literal, or_, select
+from sqlalchemy import ColumnElement, any_, false, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.types import Uuid
 
@@ -18,27 +18,31 @@ from services.messaging.models import Contact, Conversation, Message
 from services.messaging.words import words
 
 COMMON = 5_000  # a word with more matches than this is common
+WALKED = 500  # messages of one thread that are looked at for a common word
 SHORTEST_IN_MESSAGES = 3
 NUMBER = re.compile(r"[\d\s+().-]+")
 
+# Found first, by the index, and cut then: told of the limit PostgreSQL would rather read the whole table.
 CONTACTS = """
-    select v.id from contacts c join conversations v on v.contact_id = c.id
-    where c.search @@ %(query)s::tsquery limit %(most)s
+    with found as materialized (select id from contacts where search @@ %(query)s::tsquery)
+    select v.id from (select id from found limit %(most)s) f join conversations v on v.contact_id = f.id
 """
 MATCHING = """
-    select m.id, m.conversation_id from messages m
-    where m.words @@ %(query)s::tsquery
-      and m.deleted_at is null and (%(internal)s or not m.is_internal)
-    limit %(most)s
+    found as materialized (
+        select id, conversation_id from messages
+        where words @@ %(query)s::tsquery and deleted_at is null and (%(internal)s or not is_internal)
+    ),
+    matching as materialized (select * from found limit %(most)s)
 """
 LAST = """
     select v.id, (select count(*) from matching) as matches
     from (select) as nothing left join (
         select v.id from matching m join conversations v
         on v.id = m.conversation_id and (%(everywhere)s or v.last_message_id = m.id)
+        where (select count(*) from matching) < %(most)s
     ) v on true
 """
-MESSAGES = f"with matching as materialized ({MATCHING}) {LAST}"
+MESSAGES = f"with {MATCHING} {LAST}"
 
 
 async def condition(session: Session, actor: Actor, text: str, *, in_messages: bool) -> ColumnElement[bool]:
@@ -58,7 +62,10 @@ async def condition(session: Session, actor: Actor, text: str, *, in_messages: b
 
 
 def _walked(actor: Actor, query: str, *, everywhere: bool) -> list[ColumnElement[Any]]:
-    """Row by row: a subquery with a limit is never turned into a join over everything."""
+    """Row by row: a subquery with a limit is never turned into a join over everything.
+
+    Of a thread the newest messages are looked at: what is common is found there, or in another one.
+    """
     wanted = literal(query).cast(TSQUERY)
     contact = (
         select(Contact.id)
@@ -67,11 +74,16 @@ def _walked(actor: Actor, query: str, *, everywhere: bool) -> list[ColumnElement
     )
     in_thread = Message.conversation_id == Conversation.id
     is_last = Message.id == Conversation.last_message_id
-    place = in_thread if everywhere else is_last
-    said = Message.words.bool_op("@@")(wanted)
-    message = select(Message.id).where(place, said, Message.deleted_at.is_(None)).limit(1)
-    if not actor.leads:
-        message = message.where(Message.is_internal.is_(False))
+    newest = (
+        select(Message.id, Message.words)
+        .where(in_thread if everywhere else is_last, Message.deleted_at.is_(None))
+        .where(true() if actor.leads else Message.is_internal.is_(False))
+        .order_by(Message.timestamp.desc(), Message.id.desc())
+        .limit(WALKED)
+        .correlate(Conversation)
+        .subquery()
+    )
+    message = select(newest.c.id).where(newest.c.words.bool_op("@@")(wanted)).limit(1)
     return [one.correlate(Conversation).scalar_subquery().is_not(None) for one in (contact, message)]
 
 

@@ -85,10 +85,11 @@ def _check(actor: Actor, request: pb.SendMessageRequest) -> None:
 
 
 def _key(actor: Actor, request: pb.SendMessageRequest) -> str | None:
-    """What the client calls this message, or else its Idempotency-Key: not even a crash sends it twice."""
+    """What the client calls this message in its conversation, or else its Idempotency-Key: not even a crash
+    sends it twice."""
     idempotency_key, _ = context.current().idempotency or (None, None)
     name = request.client_message_id or idempotency_key
-    return f"{actor.id}:{name}" if name else None
+    return f"{actor.id}:{request.conversation_id}:{name}" if name else None
 
 
 def _described(request: pb.SendMessageRequest) -> tuple[str, str]:

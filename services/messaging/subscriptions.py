@@ -1,8 +1,8 @@
 """Every event that messaging listens to, and the function that takes it."""
 
-from protos import identity_pb2
+from protos import identity_pb2, messaging_pb2
 from services.kit.subscriptions import react
-from services.messaging import people
+from services.messaging import gaps, people
 
 SUBSCRIPTIONS = [
     react(identity_pb2.UserRegistered, people.remember),
@@ -11,4 +11,5 @@ SUBSCRIPTIONS = [
     react(identity_pb2.RoleChanged, people.follow_role),
     react(identity_pb2.UserReactivated, people.follow_return),
     react(identity_pb2.UserDeactivated, people.follow_leaving),
+    react(messaging_pb2.InstanceStatusChanged, gaps.follow_connection),
 ]

@@ -16,7 +16,7 @@ from services.kit.db import Database, Row, Session
 from services.messaging import arrivals, instances, links, news, quarantine
 from services.messaging.arrivals import Arrival
 from services.messaging.evolution import events
-from services.messaging.inbound import Envelope, History, Ignored, Malformed, Message
+from services.messaging.inbound import Envelope, History, Ignored, Malformed, Message, StatusUpdate
 from services.messaging.parking import Told
 from services.messaging.settings import settings
 
@@ -30,6 +30,7 @@ POISON = (
     LookupError,
 )
 COLLISIONS = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
+PROOFS = ("sent", "delivered", "read")
 TRIES = 4
 IN_A_THREAD = 256 * 1024
 HISTORY_CHUNK = 300
@@ -204,8 +205,14 @@ async def _tell_the_rest(session: Session, deliveries: Sequence[Delivery]) -> No
     reasons = iter(await news.take_in(session, told))
     heard = [one for one in deliveries if one.instance and _messages(one)]
     await links.heard(session, [(one.instance, one.envelope.told_at) for one in heard])
+    await links.acknowledged(session, [one.instance for one in deliveries if one.instance and _proves(one)])
     for one in deliveries:
         one.receipt = _receipt(one, [next(reasons) for _ in one.envelope.items] if one.instance else [])
+
+
+def _proves(delivery: Delivery) -> bool:
+    """That what was sent has left Evolution."""
+    return any(isinstance(item, StatusUpdate) and item.status in PROOFS for item in delivery.envelope.items)
 
 
 def _is_ignored(delivery: Delivery) -> bool:

@@ -121,9 +121,26 @@ async def answered(request: Request, fault: Fault, record: Json) -> Response:
         return Response(b'{"key": {"remoteJid": ', 201, media_type="application/json")
     if fault.kind == "fail":
         return JSONResponse(payloads.refusal(fault.status, ["Planned"]), fault.status)
+    if fault.kind == "half":
+        return half(request, JSONResponse(record, 201))
+    if fault.kind == "twice":
+        request.scope["transport"].write(raw(JSONResponse(record, 201)))
     if fault.kind == "late":
         await asyncio.sleep(fault.seconds)
     return JSONResponse(record, 201)
+
+
+def raw(response: Response) -> bytes:
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+    return b"HTTP/1.1 201 Created\r\n" + head + b"\r\n" + bytes(response.body)
+
+
+def half(request: Request, response: Response) -> Response:
+    """The connection ends in the middle of the answer."""
+    whole = raw(response)
+    request.scope["transport"].write(whole[: len(whole) - len(response.body) // 2])
+    request.scope["transport"].close()
+    return response
 
 
 def cut(request: Request) -> Response:

@@ -20,7 +20,8 @@ class Fault:
     """One misbehaviour of the next calls whose path starts with `verb`.
 
     Not accepted: `status`, `closed` (400), `graph` (201 with an error), `keyless` (201), `drop` (cut).
-    Accepted: `slow` (first waits), `late` (then waits), `cut`, `garbage` (no JSON), `fail` (`status`).
+    Accepted: `slow` (first waits), `late` (then waits), `cut`, `half` (cut in the middle of the answer),
+    `twice` (answers two times), `garbage` (no JSON), `fail` (`status`).
     `ghost` answers 201 and delivers nothing.
     """
 

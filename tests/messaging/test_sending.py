@@ -56,6 +56,15 @@ async def test_the_same_client_id_is_sent_once(shop: Shop) -> None:
     assert sent_texts(shop) == ["Uma vez"]
 
 
+async def test_a_client_id_is_one_of_its_conversation(shop: Shop) -> None:
+    one, other = await shop.greeted_by(PHONE), await shop.greeted_by("5511977776666")
+
+    for conversation in (one, other):
+        await sending.send(shop.db, SUPERVISOR, said(conversation, "Oi", client_message_id="1"))
+
+    assert sent_texts(shop) == ["Oi", "Oi"]
+
+
 @pytest.mark.parametrize("echo", ["first", "after", "never"])
 async def test_an_answer_that_never_comes_is_unknown_until_the_echo_tells(shop: Shop, echo: str) -> None:
     conversation = await shop.greeted_by(PHONE)
