@@ -14,7 +14,6 @@ from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 from tests.fakes.evolution import simulate
 from tests.fakes.whatsapp import Simulator
-from tests.support import open_folder
 
 Found = TypeVar("Found")
 
@@ -51,9 +50,8 @@ class Office:
 
 @pytest.fixture(scope="session")
 async def stack() -> AsyncIterator[Stack]:
-    with open_folder() as home:
-        async with stacks.running(home, AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
-            yield stack
+    async with stacks.watched(AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
