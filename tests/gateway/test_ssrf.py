@@ -30,7 +30,7 @@ TAKEN = {  # the bodies of all routes that take an address, by the field that it
     "PUT /api/whatsapp/instances/{id}": ("apiUrl", {}),
     "POST /api/whatsapp/instances/{id}/configure-webhook": ("url", {}),
     "POST /api/whatsapp/messages/send": ("mediaUrl", {"messageType": "document"}),
-    "POST /api/campaigns": ("mediaUrl", {"name": "Oferta", "messageContent": "Olá", "messageType": "image"}),
+    "POST /api/campaigns": ("mediaUrl", {"name": "Oferta", "messageTemplate": "Olá"}),
     "POST /api/meetings/schedule": ("meetingUrl", {"title": "Visita", "scheduledAt": LATER}),
     "PUT /api/meetings/{id}": ("meetingUrl", {}),
     "PUT /api/users/me": ("avatarUrl", {}),
