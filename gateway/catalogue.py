@@ -104,7 +104,13 @@ def payload(full_name: str, components: Components) -> dict[str, Any]:
     for kind, shown in (("conversation", CONVERSATION), ("message", MESSAGE)):
         if kind in subjects(descriptor):
             more[kind] = {"anyOf": [components.reply(shown), {"type": "null"}]}
-    return {**own, "properties": own["properties"] | more, "required": [*own["required"], *more]}
+    always = ["conversationId"] if can_hide(descriptor) else own["required"]
+    return {**own, "properties": own["properties"] | more, "required": [*always, *more]}
+
+
+def can_hide(descriptor: Descriptor) -> bool:
+    """Whether the event may take the conversation from its reader, who is then told nothing but that."""
+    return "assigned_from" in descriptor.fields_by_name
 
 
 def _message(full_name: str, descriptor: Descriptor, components: Components) -> dict[str, Any]:

@@ -197,9 +197,10 @@ def _content(route: Route, components: Components) -> dict[str, Any]:
 def _refusals(route: Route) -> set[int]:
     """Which refusals can come, by what the route is; what is rarer still comes as `default`."""
     found = {401, 403, 429, 500, 503, 504}
-    if taken(route.rpc.input_type):
+    fields = taken(route.rpc.input_type)
+    if fields or route.keyed:
         found.add(400)
-    if variables(route) or any(rule(one).format == UUID for one in taken(route.rpc.input_type)):
+    if variables(route) or any(rule(one).format == UUID or one.name == "key" for one in fields):
         found.add(404)
     if route.method != "GET":
         found.add(409)

@@ -14,7 +14,7 @@ from protos import messaging_pb2 as messaging
 from protos.messaging_pb2_grpc import MessagingStub
 from services.kit import context
 from services.kit.context import Context
-from services.kit.errors import Refusal, Unavailable
+from services.kit.errors import Invalid, Refusal, Unauthenticated, Unavailable
 from services.kit.peers import Peer, connect
 
 PATH = "/api/whatsapp/webhooks/evolution"
@@ -24,6 +24,7 @@ MOST_BYTES = 8 * 1024 * 1024
 IN_FLIGHT = 2  # while two batches are at work, the next one gathers
 TIMEOUT = 20.0
 BODY_TIMEOUT = 120.0
+REFUSED: dict[int, type[Refusal]] = {one.http: one for one in (Invalid, Unauthenticated, Unavailable)}
 
 
 @dataclass
@@ -46,6 +47,8 @@ class Webhooks:
         self._queue.append(waiting)
         self._work()
         receipt = await waiting.answer
+        if receipt.status in REFUSED:
+            raise REFUSED[receipt.status](receipt.reason)
         return Reply(receipt.status, orjson.dumps(_told(receipt)))
 
     def _work(self) -> None:
@@ -109,6 +112,4 @@ def _told(receipt: messaging.Receipt) -> dict[str, Any]:
         told["quarantined"] = True
     if receipt.HasField("reason"):
         told["reason"] = receipt.reason
-        if not receipt.received:
-            told["error"] = receipt.reason
     return told

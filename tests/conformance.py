@@ -59,6 +59,15 @@ def problems(operation: Operation, status: int, content_type: str, body: bytes) 
     return [f"{error.json_path}: {error.message[:200]}" for error in islice(errors, MOST_PROBLEMS)]
 
 
+def event_problems(name: str, data: Any) -> list[str]:
+    """What is not as the catalogue of events describes it; `reset` has nothing to describe."""
+    known = document()["components"]["schemas"]["EventData"]["properties"]
+    if name not in known:
+        return [] if name == "reset" else [f"{name} is not described"]
+    errors = _validator(orjson.dumps(known[name])).iter_errors(data)
+    return [f"{name}: {error.json_path}: {error.message[:200]}" for error in islice(errors, MOST_PROBLEMS)]
+
+
 @cache
 def _paths() -> list[tuple[re.Pattern[str], dict[str, Operation]]]:
     """Literal segments win over variable ones; a file's key is all that is left of a path."""

@@ -1,7 +1,7 @@
 """Throw-away infrastructure for a test run, and a session on the schema of the folder that the test is in."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -9,9 +9,23 @@ from deploy.local import infrastructure
 from deploy.local.infrastructure import Addresses
 from services.kit import migrate
 from services.kit.db import Database, Session
+from tests import canaries
 from tests.support import ENVIRONMENT, open_folder
 
 os.environ |= ENVIRONMENT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watched() -> Iterator[None]:
+    with canaries.watching():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_private_is_logged(watched: None) -> Iterator[None]:
+    canaries.logged.clear()
+    yield
+    assert not canaries.leaks(canaries.logged, canaries.sent)
 
 
 class Undo(Exception):

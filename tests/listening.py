@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx2
 
+from tests import conformance
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -25,6 +27,7 @@ class Ear:
     heard: list[Heard] = field(default_factory=list)
     connections: int = 0
     refused: int = 0
+    wrong: list[str] = field(default_factory=list)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -58,7 +61,9 @@ class Ear:
     def _take(self, fields: dict[str, str]) -> None:
         self.last_id = fields.get("id", self.last_id)
         if "data" in fields:
-            self.heard.append(Heard(int(fields["id"]), fields["event"], json.loads(fields["data"])))
+            heard = Heard(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+            self.heard.append(heard)
+            self.wrong += conformance.event_problems(heard.name, heard.data)
         self.connected.set()
         self.news.set()
 
@@ -80,6 +85,7 @@ async def listening(client: httpx2.AsyncClient, token: str, last_id: str = "") -
         async with asyncio.timeout(15):
             await ear.connected.wait()
         yield ear
+        assert not ear.wrong
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

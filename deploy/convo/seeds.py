@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from deploy.convo import office as offices
 from deploy.convo.office import Office
 from deploy.convo.place import Json, Place
-from deploy.convo.stories import ARTICLES, NAMES, PEOPLE, STORIES
+from deploy.convo.stories import ARTICLES, CAMPAIGN, MEETINGS, NAMES, PEOPLE, STORIES
 from deploy.local.chat import Refused
+from services.kit.clock import now, rfc3339
 
 SIZES = {"small": 40, "large": 2000}
 END = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
@@ -63,11 +64,15 @@ async def sow(place: Place, count: int) -> list[str]:
         all_talks = [*talks(count)]
         await asyncio.gather(*(_tell(office, talk, turns) for talk in all_talks))
         leads = await _leads(office, all_talks[:LEADS])
+        meetings = await _meetings(office)
+        await _campaign(office)
     return [
         f"{people} people, password: {PASSWORD}",
         f"{count} customers and their conversations",
         f"{articles} articles",
         f"{leads} leads",
+        f"{meetings} meetings",
+        "a campaign, not sent",
     ]
 
 
@@ -116,3 +121,21 @@ async def _leads(office: Office, chosen: list[Talk]) -> int:
             "POST", "/api/leads", {**lead, "status": stages[number % 5], "value": 900 + 350 * number}
         )
     return len(known | {talk.name for talk in chosen})
+
+
+async def _meetings(office: Office) -> int:
+    """In the next days, whenever it is sown: a meeting in the past cannot be made."""
+    listed = await office.api.call("GET", "/api/meetings?limit=200")
+    known = {one["title"] for one in listed["meetings"]}
+    for day, title in enumerate(MEETINGS, 1):
+        if title not in known:
+            at = (now() + timedelta(days=day)).replace(hour=14, minute=0, second=0, microsecond=0)
+            meeting: Json = {"title": title, "scheduledAt": rfc3339(at), "duration": 45, "force": True}
+            await office.api.call("POST", "/api/meetings/schedule", meeting)
+    return len(known | {*MEETINGS})
+
+
+async def _campaign(office: Office) -> None:
+    listed = await office.api.call("GET", "/api/campaigns?limit=200")
+    if CAMPAIGN["name"] not in {one["name"] for one in listed["campaigns"]}:
+        await office.api.call("POST", "/api/campaigns", CAMPAIGN)

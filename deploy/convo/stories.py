@@ -94,4 +94,14 @@ ARTICLES = (
     ("product", "Quais tamanhos de tênis vocês têm?", "Do 34 ao 44, conforme o modelo."),
     ("product", "Vocês fazem uniformes?", "Sim, a partir de 20 peças, com bordado ou estampa."),
     ("product", "Como lavar as camisetas?", "À máquina, com água fria, do avesso."),
+    ("product", "Os produtos têm tabela de medidas?", "Sim, em cada produto, com o tamanho em centímetros."),
+    ("faq", "Vocês têm loja no shopping?", "Não, só a loja do centro e a loja virtual."),
+    ("faq", "Como recebo um cupom?", "Pela lista de ofertas: responda OFERTAS nesta conversa."),
+    ("policy", "Posso retirar na loja?", "Sim, em até 2 dias úteis depois do pagamento."),
+    ("policy", "Vocês trocam presentes?", "Sim, com a etiqueta, mesmo sem a nota, por vale-compras."),
 )
+CAMPAIGN = {
+    "name": "Volta às aulas",
+    "messageTemplate": "Olá, {{clienteNome}}! Uniformes com 10% de desconto até sexta.",
+}
+MEETINGS = ("Visita: orçamento de uniformes", "Apresentação da proposta", "Retorno: pedido corporativo")

@@ -74,7 +74,7 @@ async def list_examples(
         where.append(Example.scenario_type == request.scenario_type)
     listing = select(*SHOWN).where(*where).order_by(*(column.desc() for column in ORDER))
     if page.after:
-        listing = listing.where(tuple_(*ORDER) < page.after)
+        listing = listing.where(tuple_(*ORDER) < pages.place(page, *ORDER))
     rows = await session.all(listing.limit(page.fetch).offset(page.offset))
     total = await session.scalar(select(func.count(Example.id)).where(*where)) if page.wants_total else None
     shown, pagination = pages.cut(page, rows, lambda row: (row.created_at, row.id), total)

@@ -79,7 +79,7 @@ async def list_templates(
         where.append(Template.category == request.category)
     listing = select(*SHOWN).where(*where).order_by(*(column.desc() for column in ORDER))
     if page.after:
-        listing = listing.where(tuple_(*ORDER) < page.after)
+        listing = listing.where(tuple_(*ORDER) < pages.place(page, *ORDER))
     rows = await session.all(listing.limit(page.fetch).offset(page.offset))
     total = await session.scalar(select(func.count(Template.id)).where(*where)) if page.wants_total else None
     shown, pagination = pages.cut(page, rows, lambda row: (row.priority, row.id), total)

@@ -17,6 +17,15 @@ DEFAULT = 50
 LARGEST = 200
 
 
+class NotOurCursor(Invalid):
+    """This is not a cursor of this list."""
+
+    code = Invalid.code
+
+    def __init__(self) -> None:
+        super().__init__(fields={"cursor": "is not a cursor of this list"})
+
+
 @dataclass(frozen=True)
 class Page:
     limit: int
@@ -45,7 +54,7 @@ def read(request: Any, *, default: int = DEFAULT, largest: int = LARGEST) -> Pag
 def place(page: Page, *columns: Any) -> Any:
     """Where the page before ended, to compare the columns of the order with: text alone has no type there."""
     if page.after is None or len(page.after) != len(columns):
-        raise Invalid(fields={"cursor": "is not a cursor of this list"})
+        raise NotOurCursor
     return tuple_(
         *(literal(str(value), column.type) for value, column in zip(page.after, columns, strict=True))
     )
@@ -73,6 +82,9 @@ def _encode(values: tuple[Any, ...]) -> str:
 
 def _decode(cursor: str) -> tuple[Any, ...]:
     try:
-        return tuple(orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))))
-    except (binascii.Error, orjson.JSONDecodeError, TypeError, ValueError) as error:
-        raise Invalid(fields={"cursor": "is not a cursor of this list"}) from error
+        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError) as error:
+        raise NotOurCursor from error
+    if not isinstance(values, list) or not values or any(isinstance(one, list | dict) for one in values):
+        raise NotOurCursor
+    return tuple(values)

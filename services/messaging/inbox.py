@@ -23,7 +23,7 @@ from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.db import Row, Session
 from services.kit.errors import Invalid
-from services.kit.pages import Page
+from services.kit.pages import NotOurCursor, Page
 from services.messaging import search
 from services.messaging.conversations import HEADER, shown
 from services.messaging.models import Conversation, Tally
@@ -147,6 +147,8 @@ async def _rows(
 ) -> list[tuple[int, Row]]:
     """Each with the part of the sort that it belongs to."""
     first, *place = page.after or (0,)
+    if first not in range(len(SORTS[sort])) or (page.after and not place):
+        raise NotOurCursor
     rest = replace(page, after=tuple(place))
     rows: list[tuple[int, Row]] = []
     skip = page.offset

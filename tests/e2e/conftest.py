@@ -14,7 +14,6 @@ from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 from tests.fakes.evolution import simulate
 from tests.fakes.whatsapp import Simulator
-from tests.support import open_folder
 
 Found = TypeVar("Found")
 
@@ -27,6 +26,7 @@ class Office:
 
     stack: Stack
     simulator: Simulator
+    email: str
     token: str
     instance: str
     instance_id: str
@@ -51,9 +51,8 @@ class Office:
 
 @pytest.fixture(scope="session")
 async def stack() -> AsyncIterator[Stack]:
-    with open_folder() as home:
-        async with stacks.running(home, AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
-            yield stack
+    async with stacks.watched(AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +72,7 @@ async def furnished(stack: Stack) -> AsyncIterator[Office]:
     async with simulate() as simulator:
         name = f"wa-{new_id()[-8:]}"
         simulator.instance(name)
-        office = Office(stack, simulator, tokens["accessToken"], name, "")
+        office = Office(stack, simulator, person["email"], tokens["accessToken"], name, "")
         made = await office.call(
             "POST",
             "/api/whatsapp/instances",

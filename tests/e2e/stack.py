@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,23 @@ from typing import IO, Any
 
 import httpx2
 import psutil
+import psycopg
+from psycopg.rows import dict_row
 
-from tests import conformance
+from tests import canaries, conformance
+from tests.support import open_folder
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90.0
+HOOKS: dict[str, list[Callable[..., Any]]] = {
+    "request": [canaries.note_request],
+    "response": [conformance.check, canaries.note_response],
+}
+ENTRUSTED = """
+    select content as content, null as phone, null as jid from messaging.messages
+    union select null, phone_number, remote_jid from messaging.contacts
+    union select last_message_preview, null, null from messaging.conversations
+"""
 
 
 @dataclass
@@ -30,9 +42,7 @@ class Stack:
     client: httpx2.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx2.AsyncClient(
-            base_url=self.url, timeout=60, trust_env=False, event_hooks={"response": [conformance.check]}
-        )
+        self.client = httpx2.AsyncClient(base_url=self.url, timeout=60, trust_env=False, event_hooks=HOOKS)
 
     async def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, expect: int = 200
@@ -91,6 +101,24 @@ async def running(home: Path, **environment: str) -> AsyncIterator[Stack]:
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait, 40)
         output.close()
+
+
+@asynccontextmanager
+async def watched(**environment: str) -> AsyncIterator[Stack]:
+    """In a folder of its own. Once it has ended, none of its logs holds what was entrusted to it."""
+    with open_folder() as home:
+        async with running(home, **environment) as stack:
+            yield stack
+            note_what_is_stored(home)
+        found = canaries.leaked(home, canaries.sent)
+        assert not found, "\n".join(found[:10])
+
+
+def note_what_is_stored(home: Path) -> None:
+    url = json.loads((home / "running.json").read_text())["DATABASE_URL"]
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        for row in connection.execute(ENTRUSTED):
+            canaries.note(row)
 
 
 def _start(home: Path, port: int, output: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -32,15 +32,12 @@ async def chromium() -> str:
     return str(shutil.which("chromium"))
 
 
-async def test_a_customer_writes_the_ai_answers_and_a_person_takes_over(
-    tmp_path_factory: pytest.TempPathFactory, tools: Path, chromium: str
-) -> None:
+async def test_a_customer_writes_the_ai_answers_and_a_person_takes_over(tools: Path, chromium: str) -> None:
     """With CONVO_PICTURES the README's pictures are taken anew."""
     pictures = str(PICTURES) if os.environ.get("CONVO_PICTURES") else ""
-    async with stacks.running(tmp_path_factory.mktemp("sim"), AI_DEBOUNCE_S="0.5") as stack:
-        script = client.FOLDER / "tests" / "sim.mjs"
-        email = f"{new_id()}@empresa.com.br"
-
+    script = client.FOLDER / "tests" / "sim.mjs"
+    email = f"{new_id()}@empresa.com.br"
+    async with stacks.watched(AI_DEBOUNCE_S="0.5") as stack:
         told = await run("node", script, stack.url, chromium, email, PASSWORD, pictures)
 
     assert told.strip() == "seen"

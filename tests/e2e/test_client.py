@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 from deploy import client
+from gateway import catalogue
 from services.kit.tables import new_id
 from tests.e2e.conftest import PASSWORD, Office
 from tests.e2e.test_first_light import phone
@@ -66,3 +68,13 @@ async def test_the_client_writes_to_a_customer_and_hears_of_it(office: Office, t
     assert found["sent"] == found["seen"]
     assert found["content"].endswith("Olá do cliente tipado")
     assert found["refused"] == "conversation_not_found"
+
+
+async def test_the_description_of_the_events_is_valid_asyncapi(tools: Path) -> None:
+    """By the standard's own schema, which comes with the client's tools."""
+    standard = tools.parent / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
+    validator = Draft7Validator(json.loads(standard.read_text()))
+    document = json.loads(catalogue.document())
+
+    assert not [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(document)]
+    assert [*validator.iter_errors({**document, "channels": {"events": {"address": 1}}})]

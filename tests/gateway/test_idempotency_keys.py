@@ -19,7 +19,7 @@ async def make(front: Front, token: str, key: str, instance: str, **more: Any) -
     body = {
         "name": "Loja",
         "instanceName": instance,
-        "apiUrl": "http://127.0.0.1:9",
+        "apiUrl": "http://8.8.8.8",
         "apiKey": "invented",
         **more,
     }
@@ -67,7 +67,7 @@ async def test_a_key_that_is_none_is_refused(front: Front, staff: Staff, key: st
         json={
             "name": "Loja",
             "instanceName": new_id(),
-            "apiUrl": "http://127.0.0.1:9",
+            "apiUrl": "http://8.8.8.8",
             "apiKey": "invented",
         },
     )

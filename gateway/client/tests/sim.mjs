@@ -39,6 +39,14 @@ await page.waitForSelector("#thread .bubble.ai:has-text('das 8h às 18h')");
 await page.waitForSelector("#thread .bubble.ai small:has-text('Fontes')");
 if (pictures) await page.screenshot({ path: `${pictures}/sim.png` });
 
+assert.equal(await page.locator("#escalation:visible").count(), 0);
+for (const text of ["Isso é um absurdo!", "Péssimo atendimento, estou muito irritada", "Quero falar com um atendente"]) {
+  await say(text);
+  await told(text);
+}
+await page.waitForSelector("#escalation:has-text('A IA chamou uma pessoa')");
+await page.waitForSelector("#sentiment:has-text('negativo')");
+
 await page.fill("#reply", "Aqui é a Ana, assumo a conversa.");
 await page.press("#reply", "Enter");
 await got("assumo a conversa");
