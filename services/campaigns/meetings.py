@@ -56,6 +56,7 @@ DETAILS = """
     from meetings where id = any(%(ids)s::uuid[])
 """
 LOCK = "select * from meetings where id = %(id)s for update"
+FORGET_LEAD = "update meetings set lead_id = null where lead_id = %(lead)s"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ async def schedule(db: Database, actor: Actor, request: pb.ScheduleMeetingReques
     async with db.begin() as session:
         id = await write(session, actor, values, links, attending, force=request.force)
         return pb.MeetingResponse(success=True, meeting=await details(session, id))
+
+
+async def forget_lead(session: Session, event: sales_pb2.LeadDeleted) -> None:
+    """The meeting takes place all the same."""
+    await session.run(FORGET_LEAD, lead=event.lead_id)
 
 
 async def list_meetings(

@@ -8,8 +8,8 @@ from services.kit.clock import now
 from services.kit.db import Row, Session
 from services.kit.outbox import emit
 
-BATCH = 100
-WINDOW = 150  # with messaging and not yet begun or told of; the refill comes when a batch fits again
+BATCH = 500
+WINDOW = 1000  # with messaging and not yet begun or told of; the refill comes when a batch fits again
 
 # Counts are cumulative: what was read was also delivered and sent.
 COUNTED = {

@@ -38,7 +38,7 @@ CLAIMED = """
 """
 UNHANDED = """
     select id, contact_id, time_zone, rendered_content, attempts from campaign_messages
-    where campaign_id = %(id)s and status = 'queued' and handed_at is null order by id limit 500
+    where campaign_id = %(id)s and status = 'queued' and handed_at is null order by id limit %(limit)s
 """
 HANDED = """
     update campaign_messages as one set handed_at = %(at)s
@@ -152,7 +152,7 @@ async def _hand_over(db: Database, id: str, zone: ZoneInfo) -> None:
     """Everything that was claimed and not yet taken by messaging, also by a run that was cut off."""
     async with db.read() as session:
         campaign = await session.first(READ, id=id)
-        batch = await session.all(UNHANDED, id=id)
+        batch = await session.all(UNHANDED, id=id, limit=BATCH)
     if campaign is None or campaign.status != "sending" or not batch:
         return
     request = messaging.QueueMessagesRequest(messages=[_queued(campaign, one, zone) for one in batch])

@@ -4,6 +4,7 @@ from protos import campaigns_pb2 as pb
 from protos import identity_pb2 as identity
 from protos import intelligence_pb2 as intelligence
 from protos import messaging_pb2 as messaging
+from protos import sales_pb2 as sales
 from services.campaigns import (
     absences,
     distribution,
@@ -11,6 +12,7 @@ from services.campaigns import (
     handovers,
     intents,
     meeting_changes,
+    meetings,
     outcomes,
     recall,
     resolutions,
@@ -44,6 +46,7 @@ SUBSCRIPTIONS = [
     apply(identity.UserDeactivated, absences.warn_of_attendee),
     react(intelligence.SchedulingIntentDetected, intents.hear),
     react(messaging.MessageReceived, intents.answer),
+    apply(sales.LeadDeleted, meetings.forget_lead),
     react(pb.MeetingCancelled, meeting_changes.tell_contact),
     apply(messaging.MessageReceived, sla.note_received),
     apply(messaging.MessageSent, sla.note_answered),

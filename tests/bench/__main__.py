@@ -15,6 +15,7 @@ import psutil
 
 from services.kit.clock import now, rfc3339
 from tests.bench import parts, rivals
+from tests.bench.handover import handover
 from tests.bench.load import load
 from tests.bench.office import furnish, running
 from tests.bench.parts import Table
@@ -46,6 +47,7 @@ async def main() -> None:
                 await rivals.prepare(office.stack.database_url())
                 sections["Webhooks in"] = await parts.ingest(office, SECONDS, ROUNDS)
                 sections["Reads"] = await parts.reads(office, SECONDS, ROUNDS)
+                sections["Campaigns, to the send gate"] = await handover(office)
                 sections["Growth"] = await parts.growth(office, SIZES)
         sections["Starts"] = starts
     RESULTS.write_text(document(sections))

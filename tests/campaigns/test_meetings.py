@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from protos import campaigns_pb2 as pb
-from protos import identity_pb2
+from protos import identity_pb2, sales_pb2
 from services.campaigns import calendars, meeting_changes, meetings
 from services.campaigns.booking import MeetingConflict
 from services.campaigns.meetings import BLOCKING, TRANSITIONS, MeetingNotFound, MeetingStatus
@@ -439,6 +439,16 @@ async def test_whose_attendee_leaves_is_warned(db: Database) -> None:
     }
     (found,) = (await listed(db, MARIA)).meetings
     assert [*found.attendees] == [JOAO.id, SUPERVISOR.id]
+
+
+async def test_a_lead_that_is_deleted_leaves_its_meetings_behind(db: Database, sales: Sales) -> None:
+    lead = sales.add()
+    made = await meeting(db, MARIA, soon(days=1), lead_id=lead.id)
+
+    await tell(db, sales_pb2.LeadDeleted(lead_id=lead.id))
+
+    (found,) = (await listed(db, MARIA)).meetings
+    assert (found.id, found.HasField("lead_id")) == (made.id, False)
 
 
 async def test_services_book_for_others(db: Database) -> None:

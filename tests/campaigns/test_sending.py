@@ -12,7 +12,7 @@ from protos import messaging_pb2 as messaging
 from services.campaigns import pacing, progress, recall, sending, starting
 from services.campaigns.campaigns import WrongStatus
 from services.campaigns.outcomes import FAILURES_IN_A_ROW, FORWARD
-from services.campaigns.progress import WINDOW
+from services.campaigns.progress import BATCH, WINDOW
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database, Row
 from services.kit.errors import Unavailable
@@ -77,12 +77,12 @@ async def test_everybody_gets_the_message_once_and_the_campaign_is_completed(
 
 
 async def test_no_more_is_handed_over_than_fits_the_window(db: Database, gate: Gate) -> None:
-    await started(db, gate, 500)
+    await started(db, gate, 3 * WINDOW)
 
     await settle(db)
 
     assert len(gate.queue) == WINDOW
-    gate.send_queued(WINDOW - 50)
+    gate.send_queued(BATCH)
     events, gate.events = gate.events, []
     await tell(db, *events)
     await settle(db)
@@ -254,8 +254,11 @@ async def test_what_messaging_gives_up_for_good_ends(
     assert (await row_of(db, id)).status == "failed"
 
 
-async def test_who_opts_out_is_taken_off_the_list(db: Database, gate: Gate) -> None:
-    id = await started(db, gate, 160)
+async def test_who_opts_out_is_taken_off_the_list(
+    db: Database, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "WINDOW", 10)
+    id = await started(db, gate, 11)
     await settle(db)
     waiting = gate.contacts[-1].contact_id
 
@@ -495,7 +498,7 @@ async def test_only_what_is_being_sent_is_paused(db: Database, other: str) -> No
 
 
 async def test_the_clock_finds_an_audience_that_got_stuck(db: Database, gate: Gate, set_clock: Put) -> None:
-    id = await started(db, gate, 1200)
+    id = await started(db, gate, 2 * WINDOW)
     async with db.begin() as session:
         await session.run("delete from outbox")
     set_clock(now() + timedelta(minutes=2))
@@ -503,4 +506,4 @@ async def test_the_clock_finds_an_audience_that_got_stuck(db: Database, gate: Ga
     await sending.keep_going(db)
     await settle(db)
 
-    assert await counted(db, id) == {"pending": 1200 - WINDOW, "queued": WINDOW}
+    assert await counted(db, id) == {"pending": WINDOW, "queued": WINDOW}

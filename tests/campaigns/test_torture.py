@@ -11,7 +11,7 @@ import random
 import pytest
 
 from protos import campaigns_pb2 as pb
-from services.campaigns import recall, sending, starting
+from services.campaigns import outcomes, recall, sending, starting
 from services.kit.db import Database
 from services.kit.errors import Refusal
 from services.kit.leases import end
@@ -23,6 +23,13 @@ from tests.support import SUPERVISOR
 PEOPLE = 200
 ROUNDS = 40
 WORKERS = 3
+
+
+@pytest.fixture(autouse=True)
+def _many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sending, outcomes):
+        monkeypatch.setattr(module, "BATCH", 100)
+        monkeypatch.setattr(module, "WINDOW", 150)
 
 
 async def work(db: Database, chance: random.Random) -> None:

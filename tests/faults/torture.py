@@ -125,9 +125,11 @@ async def harm(stack: Stack, chance: random.Random, parts: Sequence[str]) -> Non
     """Up to three parts at once: killed, asked to end, or frozen for a while."""
     for name in chance.sample(parts, chance.randint(1, 3)):
         how = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
-        processes = [stack.postmaster()] if name == "postgres" else stack.members(name)
-        if name == "postgres" and how != signal.SIGKILL:
-            continue
+        processes = stack.members(name)
+        if name == "postgres":
+            if how != signal.SIGKILL:
+                continue
+            processes = processes[:1]  # the others go with the first; there is none while it comes up again
         for process in processes:
             _signal(process, how)
         if how == signal.SIGSTOP:
