@@ -1,5 +1,6 @@
 """An answer before it is sent: a model's words, or an approved entry of the knowledge base as it stands."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,11 +58,11 @@ class Draft:
 async def write(db: Database, turn: Turn) -> Draft:
     if fixed := _without_question(turn):
         return fixed
-    facts = await find(turn)
     if not llm.is_configured():
-        return await _locally(turn, facts)
+        return await _locally(turn, await find(turn))
+    facts, materials = await _gathered(db, turn)
     try:
-        return await from_model(db, turn, facts)
+        return await from_model(db, turn, facts, materials)
     except Refusal as refusal:
         log.warning("reply_degraded", code=refusal.name, conversation_id=turn.conversation_id)
         return from_knowledge(facts, refusal)
@@ -97,9 +98,8 @@ async def find(turn: Turn) -> SearchResponse:
         return SearchResponse()
 
 
-async def from_model(db: Database, turn: Turn, facts: SearchResponse) -> Draft:
+async def from_model(db: Database, turn: Turn, facts: SearchResponse, materials: Materials) -> Draft:
     """What the model writes, if it may be sent; it gets one chance to mend it."""
-    materials = await _materials(db, turn, facts)
     ask = Ask(
         capability="respond",
         messages=prompts.reply(turn.agent, materials, turn.thread.messages),
@@ -123,18 +123,28 @@ async def from_model(db: Database, turn: Turn, facts: SearchResponse) -> Draft:
     return draft
 
 
-async def _materials(db: Database, turn: Turn, facts: SearchResponse) -> Materials:
+async def _gathered(db: Database, turn: Turn) -> tuple[SearchResponse, Materials]:
+    """All that an answer may be built on, looked up side by side."""
     sector = conversations.sector(turn.thread)
     intent = turn.session.detected_intent if turn.session else None
-    return Materials(
+    facts, fitting, good = await asyncio.gather(
+        find(turn),
+        templates.fitting(db, turn.question, intent, sector),
+        _good_answers(db, turn, sector),
+    )
+    return facts, Materials(
         customer=turn.thread.contact.name,
         facts=[hit.entry for hit in facts.hits],
-        templates=await templates.fitting(db, turn.question, intent, sector),
-        examples=await examples.similar(db, turn.question, sector) if turn.agent.learn_from_agents else [],
+        templates=fitting,
+        examples=good,
         summary=(turn.session.conversation_summary if turn.session else None) or "",
         intent=intent or "",
         lead_score=turn.session.lead_score if turn.session else None,
     )
+
+
+async def _good_answers(db: Database, turn: Turn, sector: str | None) -> list[Row]:
+    return await examples.similar(db, turn.question, sector) if turn.agent.learn_from_agents else []
 
 
 def _sources(turn: Turn, materials: Materials) -> Sources:

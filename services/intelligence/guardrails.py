@@ -1,7 +1,8 @@
 """What an answer may not contain, whoever wrote it. What was read is not trusted, and neither is the model.
 
-Claims are held against sources: a price, a percentage, a link, an address or a contact must stand in what the
-company supplied or its people said; a date or a time may also repeat what the customer said.
+Claims are held against sources: a price, a percentage, a link, an address, a contact, a date or a time must
+stand in what the company supplied or its people said. Dates and times that only the customer named may be
+asked about, denied or promised to be looked into, never affirmed.
 """
 
 import re
@@ -54,6 +55,9 @@ DAY = re.compile(
     r"pr[óo]xima semana|m[êe]s que vem)\b",
     re.IGNORECASE,
 )
+SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
+PART = re.compile(r"[,;:]\s+|\s(?:e|mas|por[ée]m)\s")
+OPEN = re.compile(r"\b(?:n[ãa]o|nem|sem|confirmar|verificar|consultar|checar)\b", re.IGNORECASE)
 SHINGLE = 8  # words in a row that only our instructions say
 
 
@@ -86,10 +90,11 @@ def violations(text: str, sources: Sources) -> list[str]:
     known = _folded(" ".join(sources.supplied))
     heard = f"{known} {_folded(' '.join(sources.spoken))}"
     found += [name for name, pattern in CLAIMS.items() if not _stands(pattern, text, known)]
+    found += [name for name, pattern in TIMES.items() if not _stands(pattern, _affirmed(text), known)]
     found += [name for name, pattern in TIMES.items() if not _stands(pattern, text, heard)]
     if _offers_too_much(text, known, sources.max_discount):
         found.append("discount")
-    return found
+    return [*dict.fromkeys(found)]
 
 
 FORBIDDEN = {"placeholder": PLACEHOLDER, "code": CODE, "secret": SECRET}
@@ -100,6 +105,12 @@ TIMES = {"span": SPAN, "date": DATE, "clock": CLOCK, "day": DAY}
 def _stands(pattern: re.Pattern[str], text: str, known: str) -> bool:
     """Whether every such claim of the text stands in what is known."""
     return all(_said(match.group(), known) for match in pattern.finditer(text))
+
+
+def _affirmed(text: str) -> str:
+    """Without questions, and without the parts of sentences that deny something or leave it open."""
+    sentences = [one for one in SENTENCE.split(text) if not one.rstrip().endswith("?")]
+    return "\n".join(part for one in sentences for part in PART.split(one) if not OPEN.search(part))
 
 
 def _said(claim: str, known: str) -> bool:
