@@ -166,7 +166,6 @@ def _sources(turn: Turn, materials: Materials) -> Sources:
 
 async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: Materials) -> Draft:
     reply, answer = await outputs.ask_for(db, outputs.Reply, ask)
-    known = {entry.id: entry for entry in materials.facts}
     escalation = (reply.escalation_reason or "ai_suggested") if reply.should_escalate else None
     if guardrails.asks_for_a_person(reply.reply):
         escalation = escalation or "ai_suggested"
@@ -175,7 +174,7 @@ async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: M
         confidence=reply.confidence,
         intent=reply.intent[:100],
         escalation=escalation,
-        used=[used(known[id]) for id in dict.fromkeys(reply.used_knowledge_ids) if id in known],
+        used=[used(entry) for entry in materials.facts if _is_source(entry, reply)],
         template_ids=[row.id for row in materials.templates],
         example_ids=[row.id for row in materials.examples],
         provider=answer.provider,
@@ -183,6 +182,13 @@ async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: M
         tokens=answer.tokens,
         is_gap=not facts.accepted,
         wants_meeting=reply.scheduling_intent,
+    )
+
+
+def _is_source(entry: Entry, reply: outputs.Reply) -> bool:
+    """The model names it, or says what stands in it."""
+    return entry.id in reply.used_knowledge_ids or guardrails.proves(
+        f"{entry.question} {entry.answer}", reply.reply
     )
 
 

@@ -51,7 +51,7 @@ SECRET = re.compile(
     r"[0-9a-f]{4}-[0-9a-f]{12}\b|\b[A-Za-z0-9+/]{60,}={0,2}|\b(?:localhost|127\.0\.0\.1|10\.\d+\.\d+\.\d+|192\.168\.)",
 )
 DAY = re.compile(
-    r"\b(?:amanh[ãa]|(?:segunda|ter[çc]a|quarta|quinta|sexta)-feira|s[áa]bado|domingo|semana que vem|"
+    r"\b(?:amanh[ãa]|(?:segunda|ter[çc]a|quarta|quinta|sexta)s?-feiras?|s[áa]bados?|domingos?|semana que vem|"
     r"pr[óo]xima semana|m[êe]s que vem)\b",
     re.IGNORECASE,
 )
@@ -97,6 +97,16 @@ def violations(text: str, sources: Sources) -> list[str]:
     return [*dict.fromkeys(found)]
 
 
+def proves(source: str, text: str) -> bool:
+    """Whether a claim of the text stands in this source."""
+    known = _folded(source)
+    return any(
+        _said(match.group(), known)
+        for pattern in (CLAIMS | TIMES).values()
+        for match in pattern.finditer(text[:LONGEST])
+    )
+
+
 FORBIDDEN = {"placeholder": PLACEHOLDER, "code": CODE, "secret": SECRET}
 CLAIMS = {"link": LINK, "email": EMAIL, "contact": CONTACT, "price": PRICE, "percent": PERCENT, "free": FREE}
 TIMES = {"span": SPAN, "date": DATE, "clock": CLOCK, "day": DAY}
@@ -135,10 +145,12 @@ def _tells_instructions(text: str, instructions: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    """Lower case and single spaces; `R$ 60,00`, `R$60` and `60 reais` are the same."""
+    """Lower case and single spaces; `R$ 60,00`, `R$60` and `60 reais` are the same, and so are Sundays."""
     plain = re.sub(r"\s+", " ", text.lower())
     plain = re.sub(r"(\d),00\b", r"\1", plain)
     plain = re.sub(r"r\$\s*(\d[\d.,]*\d|\d)", r"r$\1 \1 reais", plain)
     plain = re.sub(r"(\d{1,2})h00\b|(\d{1,2}):00\b", lambda m: f"{m.group(1) or m.group(2)}h", plain)
     plain = re.sub(r"(\d{1,2})\s+horas\b", r"\1h \1 horas", plain)
+    plain = re.sub(r"\b(segunda|ter[çc]a|quarta|quinta|sexta)s-feiras\b", r"\1-feira", plain)
+    plain = re.sub(r"\b(s[áa]bado|domingo)s\b", r"\1", plain)
     return re.sub(r"\b(\d{1,3})\s*por cento", r"\1%", plain).replace(" %", "%")

@@ -43,6 +43,7 @@ REASONS = {
     "timeout": "o cliente espera há muito tempo",
     "manual": "um colega pediu",
 }
+PARTS = ("Situação", "Contexto", "Tentativas", "Motivo", "Próximo passo")
 PRIORITIES = ("low", "medium", "high", "urgent")
 LANGUAGES = {"en": "inglês", "es": "espanhol"}
 FEELINGS = {"positive": "satisfeito", "neutral": "neutro", "negative": "insatisfeito"}
@@ -112,7 +113,7 @@ async def written(
         )
         answer = await llm.complete(db, ask)
         text = _shortened(answer.text.strip())
-        if not text:
+        if not all(f"{part}:" in text for part in PARTS):
             raise llm.AiUnavailable
         return text, False
 

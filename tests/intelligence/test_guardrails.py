@@ -48,6 +48,7 @@ def test_what_stands_in_the_sources_may_be_said(text: str) -> None:
         ("Seu pedido chega dia 12/10.", "date"),
         ("Não se preocupe, estará pronto às 15h.", "clock"),
         ("Chega amanhã.", "day"),
+        ("Abrimos aos domingos.", "day"),
         ("Abrimos às 7h.", "clock"),
         ("Acesse http://golpe.example agora.", "link"),
         ("Acesse premios.xyz e ganhe.", "link"),
