@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from services.kit.clock import now, rfc3339
-from tests.bench import parts, rivals
+from tests.bench import answers, parts, rivals
 from tests.bench.load import load
 from tests.bench.office import furnish, running
 from tests.bench.parts import Table
@@ -51,6 +51,7 @@ async def main() -> None:
                 sections["Reads"] = await parts.reads(office, SECONDS, ROUNDS)
                 sections["Growth"] = await parts.growth(office, SIZES)
         sections["Starts"] = starts
+    sections["AI answers, without the model's own time"] = await answers.answers()
     RESULTS.write_text(document(sections))
 
 

@@ -23,7 +23,7 @@ BAR_MS = 150
 
 
 async def answers() -> Table:
-    table = [["AI answer, webhook to Evolution", "answers", "p50 ms", "p90 ms", "worst ms", "bar p50"]]
+    table = [["webhook to Evolution", "answers", "p50 ms", "p90 ms", "worst ms", "bar for p50"]]
     for provider in ("groq", "local"):
         took = sorted(await _measured(provider))
         figures = (statistics.median(took), took[int(len(took) * 0.9)], took[-1])
