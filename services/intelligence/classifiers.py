@@ -17,7 +17,7 @@ from services.intelligence.embeddings import Vector
 
 DATA = Path(__file__).parent / "data"
 STORED = DATA / "classifiers.npz"
-NAMES = ("sentiment", "topics", "handover")
+NAMES = ("sentiment", "topics", "handover", "language")
 MODEL = "e5-logistic"
 STRICTNESS = 1e-3
 STEPS = 400

@@ -1,5 +1,6 @@
 """An answer before it is sent: a model's words, or an approved entry of the knowledge base as it stands."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,11 +58,11 @@ class Draft:
 async def write(db: Database, turn: Turn) -> Draft:
     if fixed := _without_question(turn):
         return fixed
-    facts = await find(turn)
     if not llm.is_configured():
-        return await _locally(turn, facts)
+        return await _locally(turn, await find(turn))
+    facts, materials = await _gathered(db, turn)
     try:
-        return await from_model(db, turn, facts)
+        return await from_model(db, turn, facts, materials)
     except Refusal as refusal:
         log.warning("reply_degraded", code=refusal.name, conversation_id=turn.conversation_id)
         return from_knowledge(facts, refusal)
@@ -97,9 +98,8 @@ async def find(turn: Turn) -> SearchResponse:
         return SearchResponse()
 
 
-async def from_model(db: Database, turn: Turn, facts: SearchResponse) -> Draft:
+async def from_model(db: Database, turn: Turn, facts: SearchResponse, materials: Materials) -> Draft:
     """What the model writes, if it may be sent; it gets one chance to mend it."""
-    materials = await _materials(db, turn, facts)
     ask = Ask(
         capability="respond",
         messages=prompts.reply(turn.agent, materials, turn.thread.messages),
@@ -123,18 +123,28 @@ async def from_model(db: Database, turn: Turn, facts: SearchResponse) -> Draft:
     return draft
 
 
-async def _materials(db: Database, turn: Turn, facts: SearchResponse) -> Materials:
+async def _gathered(db: Database, turn: Turn) -> tuple[SearchResponse, Materials]:
+    """All that an answer may be built on, looked up side by side."""
     sector = conversations.sector(turn.thread)
     intent = turn.session.detected_intent if turn.session else None
-    return Materials(
+    facts, fitting, good = await asyncio.gather(
+        find(turn),
+        templates.fitting(db, turn.question, intent, sector),
+        _good_answers(db, turn, sector),
+    )
+    return facts, Materials(
         customer=turn.thread.contact.name,
         facts=[hit.entry for hit in facts.hits],
-        templates=await templates.fitting(db, turn.question, intent, sector),
-        examples=await examples.similar(db, turn.question, sector) if turn.agent.learn_from_agents else [],
+        templates=fitting,
+        examples=good,
         summary=(turn.session.conversation_summary if turn.session else None) or "",
         intent=intent or "",
         lead_score=turn.session.lead_score if turn.session else None,
     )
+
+
+async def _good_answers(db: Database, turn: Turn, sector: str | None) -> list[Row]:
+    return await examples.similar(db, turn.question, sector) if turn.agent.learn_from_agents else []
 
 
 def _sources(turn: Turn, materials: Materials) -> Sources:
@@ -156,7 +166,6 @@ def _sources(turn: Turn, materials: Materials) -> Sources:
 
 async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: Materials) -> Draft:
     reply, answer = await outputs.ask_for(db, outputs.Reply, ask)
-    known = {entry.id: entry for entry in materials.facts}
     escalation = (reply.escalation_reason or "ai_suggested") if reply.should_escalate else None
     if guardrails.asks_for_a_person(reply.reply):
         escalation = escalation or "ai_suggested"
@@ -165,7 +174,7 @@ async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: M
         confidence=reply.confidence,
         intent=reply.intent[:100],
         escalation=escalation,
-        used=[used(known[id]) for id in dict.fromkeys(reply.used_knowledge_ids) if id in known],
+        used=[used(entry) for entry in materials.facts if _is_source(entry, reply)],
         template_ids=[row.id for row in materials.templates],
         example_ids=[row.id for row in materials.examples],
         provider=answer.provider,
@@ -173,6 +182,13 @@ async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: M
         tokens=answer.tokens,
         is_gap=not facts.accepted,
         wants_meeting=reply.scheduling_intent,
+    )
+
+
+def _is_source(entry: Entry, reply: outputs.Reply) -> bool:
+    """The model names it, or says what stands in it."""
+    return entry.id in reply.used_knowledge_ids or guardrails.proves(
+        f"{entry.question} {entry.answer}", reply.reply
     )
 
 

@@ -1,7 +1,8 @@
 """What an answer may not contain, whoever wrote it. What was read is not trusted, and neither is the model.
 
-Claims are held against sources: a price, a percentage, a link, an address or a contact must stand in what the
-company supplied or its people said; a date or a time may also repeat what the customer said.
+Claims are held against sources: a price, a percentage, a link, an address, a contact, a date or a time must
+stand in what the company supplied or its people said. Dates and times that only the customer named may be
+asked about, denied or promised to be looked into, never affirmed.
 """
 
 import re
@@ -50,10 +51,13 @@ SECRET = re.compile(
     r"[0-9a-f]{4}-[0-9a-f]{12}\b|\b[A-Za-z0-9+/]{60,}={0,2}|\b(?:localhost|127\.0\.0\.1|10\.\d+\.\d+\.\d+|192\.168\.)",
 )
 DAY = re.compile(
-    r"\b(?:amanh[ãa]|(?:segunda|ter[çc]a|quarta|quinta|sexta)-feira|s[áa]bado|domingo|semana que vem|"
+    r"\b(?:amanh[ãa]|(?:segunda|ter[çc]a|quarta|quinta|sexta)s?-feiras?|s[áa]bados?|domingos?|semana que vem|"
     r"pr[óo]xima semana|m[êe]s que vem)\b",
     re.IGNORECASE,
 )
+SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
+PART = re.compile(r"[,;:]\s+|\s(?:e|mas|por[ée]m)\s")
+OPEN = re.compile(r"\b(?:n[ãa]o|nem|sem|confirmar|verificar|consultar|checar)\b", re.IGNORECASE)
 SHINGLE = 8  # words in a row that only our instructions say
 
 
@@ -86,10 +90,21 @@ def violations(text: str, sources: Sources) -> list[str]:
     known = _folded(" ".join(sources.supplied))
     heard = f"{known} {_folded(' '.join(sources.spoken))}"
     found += [name for name, pattern in CLAIMS.items() if not _stands(pattern, text, known)]
+    found += [name for name, pattern in TIMES.items() if not _stands(pattern, _affirmed(text), known)]
     found += [name for name, pattern in TIMES.items() if not _stands(pattern, text, heard)]
     if _offers_too_much(text, known, sources.max_discount):
         found.append("discount")
-    return found
+    return [*dict.fromkeys(found)]
+
+
+def proves(source: str, text: str) -> bool:
+    """Whether a claim of the text stands in this source."""
+    known = _folded(source)
+    return any(
+        _said(match.group(), known)
+        for pattern in (CLAIMS | TIMES).values()
+        for match in pattern.finditer(text[:LONGEST])
+    )
 
 
 FORBIDDEN = {"placeholder": PLACEHOLDER, "code": CODE, "secret": SECRET}
@@ -100,6 +115,12 @@ TIMES = {"span": SPAN, "date": DATE, "clock": CLOCK, "day": DAY}
 def _stands(pattern: re.Pattern[str], text: str, known: str) -> bool:
     """Whether every such claim of the text stands in what is known."""
     return all(_said(match.group(), known) for match in pattern.finditer(text))
+
+
+def _affirmed(text: str) -> str:
+    """Without questions, and without the parts of sentences that deny something or leave it open."""
+    sentences = [one for one in SENTENCE.split(text) if not one.rstrip().endswith("?")]
+    return "\n".join(part for one in sentences for part in PART.split(one) if not OPEN.search(part))
 
 
 def _said(claim: str, known: str) -> bool:
@@ -124,10 +145,12 @@ def _tells_instructions(text: str, instructions: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    """Lower case and single spaces; `R$ 60,00`, `R$60` and `60 reais` are the same."""
+    """Lower case and single spaces; `R$ 60,00`, `R$60` and `60 reais` are the same, and so are Sundays."""
     plain = re.sub(r"\s+", " ", text.lower())
     plain = re.sub(r"(\d),00\b", r"\1", plain)
     plain = re.sub(r"r\$\s*(\d[\d.,]*\d|\d)", r"r$\1 \1 reais", plain)
     plain = re.sub(r"(\d{1,2})h00\b|(\d{1,2}):00\b", lambda m: f"{m.group(1) or m.group(2)}h", plain)
     plain = re.sub(r"(\d{1,2})\s+horas\b", r"\1h \1 horas", plain)
+    plain = re.sub(r"\b(segunda|ter[çc]a|quarta|quinta|sexta)s-feiras\b", r"\1-feira", plain)
+    plain = re.sub(r"\b(s[áa]bado|domingo)s\b", r"\1", plain)
     return re.sub(r"\b(\d{1,3})\s*por cento", r"\1%", plain).replace(" %", "%")

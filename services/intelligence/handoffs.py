@@ -11,6 +11,7 @@ from protos.messaging_pb2 import ConversationContext
 from services.intelligence import (
     agents,
     capabilities,
+    classifiers,
     conversations,
     llm,
     recaps,
@@ -42,7 +43,9 @@ REASONS = {
     "timeout": "o cliente espera há muito tempo",
     "manual": "um colega pediu",
 }
+PARTS = ("Situação", "Contexto", "Tentativas", "Motivo", "Próximo passo")
 PRIORITIES = ("low", "medium", "high", "urgent")
+LANGUAGES = {"en": "inglês", "es": "espanhol"}
 FEELINGS = {"positive": "satisfeito", "neutral": "neutro", "negative": "insatisfeito"}
 
 
@@ -110,21 +113,25 @@ async def written(
         )
         answer = await llm.complete(db, ask)
         text = _shortened(answer.text.strip())
-        if not text:
+        if not all(f"{part}:" in text for part in PARTS):
             raise llm.AiUnavailable
         return text, False
 
     async def structured() -> tuple[str, bool]:
-        return _shortened(five_parts(context, row, feeling, reason)), True
+        language = await _language(context)
+        return _shortened(five_parts(context, row, feeling, reason, language)), True
 
     return await capabilities.served("handoff", by_model, structured)
 
 
-def five_parts(context: ConversationContext, row: Row | None, feeling: Row | None, reason: str) -> str:
+def five_parts(
+    context: ConversationContext, row: Row | None, feeling: Row | None, reason: str, language: str
+) -> str:
     """What is certain, and the customer's own words."""
     worded = conversations.worded(context)
     asked = [one for one in worded if threads.by_customer(one) and recaps.says_something(one)]
-    known = [f"humor {FEELINGS[feeling.sentiment]}"] if feeling else []
+    known = [f"escreve em {LANGUAGES[language]}"] if language in LANGUAGES else []
+    known += [f"humor {FEELINGS[feeling.sentiment]}"] if feeling else []
     known += [f"intenção {row.detected_intent}"] if row and row.detected_intent else []
     known += [f"pontuação {row.lead_score}"] if row and row.lead_score is not None else []
     ours = [one for one in worded if one.origin == "ai"]
@@ -138,6 +145,15 @@ def five_parts(context: ConversationContext, row: Row | None, feeling: Row | Non
         "Próximo passo: ler a última mensagem e responder.",
     )
     return "\n".join(lines)
+
+
+async def _language(context: ConversationContext) -> str:
+    """That of what the customer wrote last."""
+    said = [threads.text_of(one) for one in conversations.worded(context) if threads.by_customer(one)]
+    if not said:
+        return "pt"
+    (shares,) = await classifiers.classify("language", ["\n".join(said[-3:])])
+    return max(shares, key=lambda one: shares[one])
 
 
 def _earlier(asked: Sequence[Any]) -> list[str]:

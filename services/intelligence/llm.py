@@ -5,8 +5,10 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
+from types import ModuleType
 
-from services.intelligence import calls, groq_chat, openai_chat, privacy, providers
+from services.intelligence import calls, openai_chat, privacy, providers
 from services.intelligence.providers import Answer, Ask
 from services.intelligence.settings import IntelligenceSettings
 from services.kit import context
@@ -74,7 +76,7 @@ provider: Provider
 
 def open_provider(settings: IntelligenceSettings) -> None:
     global provider
-    adapter = {"groq": groq_chat, "openai": openai_chat}.get(settings.provider)
+    adapter = _adapter(settings.provider)
     if adapter:
         adapter.open_client(settings)
     provider = Provider(
@@ -84,6 +86,13 @@ def open_provider(settings: IntelligenceSettings) -> None:
         adapter.models if adapter else None,
         asyncio.Semaphore(settings.ai_max_concurrency),
     )
+
+
+def _adapter(name: str) -> ModuleType | None:
+    """Groq's SDK is a sixth of this service's imports: only whoever uses it waits for it."""
+    if name == "groq":
+        return import_module("services.intelligence.groq_chat")
+    return openai_chat if name == "openai" else None
 
 
 def is_configured() -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from services.intelligence import groq_chat, providers
+from services.intelligence import providers
 from services.intelligence.providers import Answer, Ask
 from services.intelligence.settings import IntelligenceSettings
 
@@ -60,7 +60,7 @@ async def _post(body: dict[str, Any], timeout: float) -> dict[str, Any]:
     except (httpx2.HTTPError, orjson.JSONDecodeError) as error:
         raise providers.Down from error
     if reply.status_code >= 400 or not isinstance(said, dict):
-        raise groq_chat.failure(reply.status_code, _code(said), reply.headers)
+        raise providers.failure(reply.status_code, _code(said), reply.headers)
     return said
 
 

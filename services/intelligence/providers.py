@@ -1,5 +1,7 @@
 """What is asked of a language model, what it answers, and how it can fail, whoever serves it."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,3 +90,40 @@ def json_format(model: str, schema: dict[str, Any]) -> dict[str, Any]:
 def room(model: str, max_tokens: int) -> int:
     """Reasoning comes out of the same budget as the answer."""
     return max(max_tokens + 1024, 2048) if "gpt-oss" in model else max_tokens
+
+
+def failure(status: int, code: str, headers: Mapping[str, str]) -> CallFailed:
+    """What an answer that is none means, for this API and those that copy it."""
+    if status == 429:
+        return Throttled(seconds(headers.get("retry-after", "")) or 10.0)
+    if status in (401, 403):
+        return KeyRefused()
+    if code in ("model_not_found", "model_decommissioned"):
+        return ModelGone()
+    if status == 413 or code == "context_length_exceeded":
+        return TooLong()
+    if status >= 500 or status == 408:
+        return Down()
+    return Unusable()
+
+
+def limits(headers: Mapping[str, str]) -> Limits:
+    return Limits(
+        requests=_whole(headers.get("x-ratelimit-remaining-requests")),
+        requests_reset_s=seconds(headers.get("x-ratelimit-reset-requests", "")),
+        tokens=_whole(headers.get("x-ratelimit-remaining-tokens")),
+        tokens_reset_s=seconds(headers.get("x-ratelimit-reset-tokens", "")),
+    )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
+
+
+def seconds(text: str) -> float | None:
+    """`7.66s`, `2m59.56s`, `120`: how long that is."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd]|)", text)
+    return sum(float(number) * UNITS[unit] for number, unit in parts) if parts else None

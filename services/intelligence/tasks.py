@@ -44,8 +44,8 @@ Não invente preços, prazos, datas nem links: use só o que está na conversa e
 empresa.
 Responda com JSON: suggestions, uma lista de 3 objetos com text e tone (formal, friendly ou direct)."""
 HANDOFF = """Escreva para o colega que vai assumir a conversa abaixo uma passagem de até 150 palavras, \
-em português do Brasil, com cinco partes rotuladas, uma por linha: Situação, Contexto, Tentativas, \
-Motivo e Próximo passo. Não invente nada."""
+em português do Brasil, com cinco partes rotuladas, uma por linha: "Situação: ...", "Contexto: ...", \
+"Tentativas: ...", "Motivo: ..." e "Próximo passo: ...". Não invente nada."""
 BANT = """Encontre na conversa abaixo o que o cliente disse sobre orçamento (budget), poder de decisão \
 (authority), necessidade (need) e prazo (timeline).
 Cada achado precisa de evidências: messageId e quote, que copia palavras do cliente sem mudar nada. \

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from services.kit.clock import now, rfc3339
-from tests.bench import parts, rivals
+from tests.bench import answers, parts, rivals
 from tests.bench.handover import handover
 from tests.bench.load import load
 from tests.bench.office import furnish, running
@@ -50,6 +50,7 @@ async def main() -> None:
                 sections["Campaigns, to the send gate"] = await handover(office)
                 sections["Growth"] = await parts.growth(office, SIZES)
         sections["Starts"] = starts
+    sections["AI answers, without the model's own time"] = await answers.answers()
     RESULTS.write_text(document(sections))
 
 

@@ -68,6 +68,14 @@ async def topics(bench: Bench) -> list[Score]:
     return [await agreement("category: the topic of a message, of fourteen", 0.75, "topics", found)]
 
 
+async def languages(bench: Bench) -> list[Score]:
+    async def found(text: str) -> str:
+        (shares,) = await classifiers.classify("language", [text])
+        return max(shares, key=lambda one: shares[one])
+
+    return [await agreement("language: Portuguese, English or Spanish", 0.95, "language", found)]
+
+
 async def wishes(bench: Bench) -> list[Score]:
     """Through the whole decision: keywords, classifier or model, and what becomes of it."""
     sector = await agent(bench)
@@ -151,6 +159,7 @@ def table(columns: dict[str, list[Score]]) -> str:
 TASKS: Sequence[Callable[[Bench], Awaitable[list[Score]]]] = (
     feelings,
     topics,
+    languages,
     questions,
     wishes,
     attacks,

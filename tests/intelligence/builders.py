@@ -8,7 +8,7 @@ from services.intelligence import agents
 from services.kit.bus import subject
 from services.kit.db import Database
 from services.knowledge import edits
-from tests.intelligence.desk import Chat
+from tests.intelligence.desk import Chat, Desk
 from tests.support import ADMIN, SUPERVISOR
 
 ALWAYS = {"working_hours_start": "00:00", "working_hours_end": "00:00", "working_days": [0, 1, 2, 3, 4, 5, 6]}
@@ -49,3 +49,18 @@ def reply(text: str, **more: Any) -> dict[str, Any]:
         "schedulingIntent": False,
         "language": "pt",
     } | more
+
+
+async def open_chat(db: Database, desk: Desk, **given: str) -> Chat:
+    chat = desk.chat(**given)
+    await configure(db, chat)
+    return chat
+
+
+async def actions(db: Database, chat: Chat) -> list[tuple[str, str | None]]:
+    async with db.read() as session:
+        rows = await session.all(
+            "select action, reason from ai_agent_logs where conversation_id = %(id)s order by created_at",
+            id=chat.id,
+        )
+    return [(row.action, row.reason) for row in rows]

@@ -1,12 +1,14 @@
 """Intelligence among its neighbours: the real knowledge service, a desk of plain data, and a Groq of ours."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from services.intelligence import agents, llm
 from services.intelligence.settings import IntelligenceSettings
+from services.kit import clock
 from services.kit.db import Database
 from tests.fakes import groq as fake
 from tests.fakes.groq import Groq
@@ -48,3 +50,18 @@ async def groq(desk: Desk) -> AsyncIterator[Groq]:
             )
         )
         yield groq
+
+
+@pytest.fixture
+def pass_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
+    """Put the clock forward by some seconds."""
+    file = tmp_path / "clock"
+    monkeypatch.setenv("CONVO_CLOCK_FILE", str(file))
+
+    def put(seconds: float) -> None:
+        file.write_text(str(seconds))
+        monkeypatch.setattr(clock, "_checked", -1.0)
+
+    yield put
+    monkeypatch.setattr(clock, "_offset", 0.0)
+    monkeypatch.setattr(clock, "_checked", -1.0)

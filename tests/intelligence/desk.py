@@ -11,11 +11,12 @@ import grpc
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protos import identity_pb2
+from protos import identity_pb2, sales_pb2
 from protos import messaging_pb2 as pb
 from protos.identity_pb2_grpc import IdentityServicer, add_IdentityServicer_to_server
 from protos.knowledge_pb2_grpc import add_KnowledgeServicer_to_server
 from protos.messaging_pb2_grpc import MessagingServicer, add_MessagingServicer_to_server
+from protos.sales_pb2_grpc import SalesServicer, add_SalesServicer_to_server
 from services.intelligence import peers
 from services.intelligence.settings import IntelligenceSettings
 from services.kit.clock import now, rfc3339
@@ -97,7 +98,7 @@ class Chat:
         return [message.content for message in self.messages if message.origin == "ai"]
 
 
-class Desk(MessagingServicer, IdentityServicer):
+class Desk(MessagingServicer, IdentityServicer, SalesServicer):
     def __init__(self) -> None:
         self.chats: dict[str, Chat] = {}
         self.sent: dict[str, pb.Message] = {}
@@ -105,6 +106,7 @@ class Desk(MessagingServicer, IdentityServicer):
 
     def reset(self) -> None:
         self.config: dict[str, Any] = {}
+        self.won: set[str] = set()
         self.status = "sent"
         self.loses_answers = False
 
@@ -154,6 +156,10 @@ class Desk(MessagingServicer, IdentityServicer):
             values={key: orjson.dumps(value).decode() for key, value in self.config.items()}
         )
 
+    async def FindLead(self, request: sales_pb2.FindLeadRequest, call: Any) -> sales_pb2.FindLeadResponse:
+        status = "won" if request.conversation_id in self.won else "new"
+        return sales_pb2.FindLeadResponse(lead=sales_pb2.Lead(status=status))
+
     async def _find(self, id: str, call: Any) -> Chat:
         if id not in self.chats:
             refused = NotFound("Conversation not found")
@@ -188,13 +194,13 @@ async def neighbours(databases: dict[str, Database]) -> AsyncIterator[Desk]:
     server = grpc.aio.server()
     add_MessagingServicer_to_server(desk, server)
     add_IdentityServicer_to_server(desk, server)
+    add_SalesServicer_to_server(desk, server)
     door = Knowledge(databases["knowledge"], Callers("knowledge", settings), People(_unknown))
     add_KnowledgeServicer_to_server(door, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
-    addressed = settings.model_copy(
-        update={"messaging_addr": address, "knowledge_addr": address, "identity_addr": address}
-    )
+    names = ("messaging_addr", "knowledge_addr", "identity_addr", "sales_addr")
+    addressed = settings.model_copy(update=dict.fromkeys(names, address))
     peers.open_channels(addressed, Callers("intelligence", settings))
     yield desk
     await server.stop(None)

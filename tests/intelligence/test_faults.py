@@ -1,6 +1,7 @@
 """The provider fails in every way that it can, and nobody waits for ever or gets nonsense."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -94,6 +95,19 @@ async def test_a_provider_that_is_down_is_left_alone_for_a_while(db: Database, g
 
     assert len(groq.calls) == calls
     assert time.monotonic() - started < 0.1
+
+
+async def test_a_provider_that_was_down_is_asked_again_after_a_while(
+    db: Database, groq: Groq, pass_time: Callable[[float], None]
+) -> None:
+    groq.script = [Trouble(503)] * 6
+    with pytest.raises(llm.AiUnavailable):
+        await llm.complete(db, ask())
+
+    pass_time(llm.BROKEN_FOR + 1)
+    answer = await llm.complete(db, ask())
+
+    assert answer.model == FIRST
 
 
 async def test_a_model_that_hangs_leaves_time_for_another(db: Database, groq: Groq) -> None:

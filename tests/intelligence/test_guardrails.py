@@ -26,6 +26,8 @@ SOURCES = Sources(
         "No Pix há 5% de desconto.",
         "Veja em www.petz.com.br/loja ou escreva para contato@petz.com.br.",
         "Vou confirmar com a equipe o dia 12/10 às 15h.",
+        "No dia 12/10 não abrimos.",
+        "Você prefere dia 12/10, às 15h?",
     ],
 )
 def test_what_stands_in_the_sources_may_be_said(text: str) -> None:
@@ -43,7 +45,10 @@ def test_what_stands_in_the_sources_may_be_said(text: str) -> None:
         ("Posso dar 10% de desconto.", "discount"),
         ("A entrega leva 2 dias.", "span"),
         ("Chega dia 20.", "date"),
+        ("Seu pedido chega dia 12/10.", "date"),
+        ("Não se preocupe, estará pronto às 15h.", "clock"),
         ("Chega amanhã.", "day"),
+        ("Abrimos aos domingos.", "day"),
         ("Abrimos às 7h.", "clock"),
         ("Acesse http://golpe.example agora.", "link"),
         ("Acesse premios.xyz e ganhe.", "link"),

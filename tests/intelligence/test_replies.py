@@ -5,35 +5,18 @@ from datetime import timedelta
 import pytest
 
 from protos import intelligence_pb2 as pb
-from protos import messaging_pb2
-from services.intelligence import agents, llm, replies, sessions, turns
-from services.intelligence.settings import IntelligenceSettings
+from services.intelligence import agents, llm, replies, turns
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database
 from services.kit.errors import NotFound, Unavailable
 from services.kit.tables import new_id
 from tests.fakes.groq import Groq
-from tests.intelligence.builders import announced, configure, knows, reply
-from tests.intelligence.desk import Chat, Desk
+from tests.intelligence.builders import actions, announced, configure, knows, open_chat, reply
+from tests.intelligence.desk import Desk
 from tests.support import MARIA
 
 QUESTION = "Qual o horário de atendimento?"
 HOURS = "Atendemos de segunda a sexta, das 8h às 18h."
-
-
-async def open_chat(db: Database, desk: Desk, **given: str) -> Chat:
-    chat = desk.chat(**given)
-    await configure(db, chat)
-    return chat
-
-
-async def actions(db: Database, chat: Chat) -> list[tuple[str, str | None]]:
-    async with db.read() as session:
-        rows = await session.all(
-            "select action, reason from ai_agent_logs where conversation_id = %(id)s order by created_at",
-            id=chat.id,
-        )
-    return [(row.action, row.reason) for row in rows]
 
 
 async def test_without_a_key_the_approved_entry_is_sent_word_for_word(
@@ -97,16 +80,6 @@ async def test_of_a_burst_only_the_last_message_is_answered(
     assert chat.heard == [HOURS]
 
 
-async def test_a_word_for_a_person_in_the_burst_is_not_lost(db: Database, desk: Desk) -> None:
-    chat = await open_chat(db, desk)
-    events = [chat.says("Quero um ATENDENTE"), chat.says("por favor")]
-
-    for event in events:
-        await replies.answer(db, event)
-
-    assert await actions(db, chat) == [("escalated", "keyword_match")]
-
-
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -137,80 +110,9 @@ async def test_nobody_answers_a_conversation_that_is_answered(db: Database, desk
     assert await actions(db, chat) == [("skipped", "already_answered")]
 
 
-async def test_the_agent_can_be_switched_off(db: Database, desk: Desk) -> None:
-    chat = await open_chat(db, desk)
-    await configure(db, chat, is_enabled=False)
-
-    await replies.answer(db, chat.says("Quero falar com humano"))
-
-    assert await actions(db, chat) == [("skipped", "agent_disabled")]
-
-
 async def test_an_unknown_conversation_is_not_found(db: Database, desk: Desk) -> None:
     with pytest.raises(NotFound):
         await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=new_id()))
-
-
-async def test_outside_working_hours_the_message_goes_out_once(db: Database, desk: Desk) -> None:
-    chat = await open_chat(db, desk)
-    await configure(db, chat, working_days=[], out_of_hours_message="Voltamos amanhã às 8h.")
-
-    await replies.answer(db, chat.says(QUESTION))
-    await replies.answer(db, chat.says("Alô?"))
-
-    assert chat.heard == ["Voltamos amanhã às 8h."]
-
-
-async def test_after_enough_answers_in_a_row_a_person_is_called(
-    db: Database, databases: dict[str, Database], desk: Desk
-) -> None:
-    chat = await open_chat(db, desk)
-    await configure(db, chat, max_auto_replies=2)
-    await knows(databases, chat, QUESTION, HOURS)
-
-    for _ in range(3):
-        await replies.answer(db, chat.says(QUESTION))
-
-    assert chat.heard[:2] == [HOURS, HOURS]
-    assert (await actions(db, chat))[-1] == ("escalated", "max_replies")
-
-
-async def test_a_person_who_writes_resets_the_count(
-    db: Database, databases: dict[str, Database], desk: Desk
-) -> None:
-    chat = await open_chat(db, desk)
-    await configure(db, chat, max_auto_replies=1)
-    await knows(databases, chat, QUESTION, HOURS)
-    await replies.answer(db, chat.says(QUESTION))
-
-    chat.hears("Posso ajudar em mais alguma coisa?")
-    async with db.begin() as session:
-        await sessions.reset_count(
-            session, messaging_pb2.MessageSent(conversation_id=chat.id, origin="human")
-        )
-    await replies.answer(db, chat.says(QUESTION))
-
-    assert chat.heard == [HOURS, HOURS]
-
-
-async def test_after_an_escalation_the_agent_is_silent_until_it_gets_the_conversation_back(
-    db: Database, databases: dict[str, Database], desk: Desk
-) -> None:
-    chat = await open_chat(db, desk)
-    await knows(databases, chat, QUESTION, HOURS)
-    await replies.answer(db, chat.says("Quero falar com humano"))
-
-    await replies.answer(db, chat.says(QUESTION))
-    silent = list(chat.heard)
-    async with db.begin() as session:
-        await sessions.follow_mode(
-            session,
-            messaging_pb2.ConversationModeChanged(conversation_id=chat.id, old_mode="human", mode="ai"),
-        )
-    await replies.answer(db, chat.says(QUESTION))
-
-    assert len(silent) == 1
-    assert chat.heard[1:] == [HOURS]
 
 
 async def test_hybrid_mode_proposes_and_sends_nothing(
@@ -358,12 +260,3 @@ async def test_a_model_that_is_unsure_brings_a_person(db: Database, groq: Groq, 
     await replies.answer(db, chat.says("Tem estoque?"))
 
     assert await actions(db, chat) == [("escalated", "low_confidence")]
-
-
-async def test_off_means_that_nobody_answers(db: Database, desk: Desk) -> None:
-    chat = await open_chat(db, desk)
-    llm.open_provider(IntelligenceSettings(ai_provider="off"))
-
-    await replies.answer(db, chat.says(QUESTION))
-
-    assert await actions(db, chat) == [("skipped", "agent_disabled")]
