@@ -30,7 +30,7 @@ LIVE = "live"  # the probe that tells whether the event loop turns, and never an
 PURGE = jobs.every(timedelta(hours=6), retention.purge)
 OPTIONS = [
     ("grpc.so_reuseport", 0),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),  # peers ask every twenty seconds
+    ("grpc.http2.max_ping_strikes", 0),  # callers ask every twenty seconds whether we are there
     ("grpc.max_receive_message_length", LARGEST),
     ("grpc.max_send_message_length", LARGEST),
 ]
