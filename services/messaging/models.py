@@ -454,6 +454,7 @@ class Send(Base):
     error: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     checks: Mapped[int] = mapped_column(server_default=text("0"))
+    traceparent: Mapped[str | None] = mapped_column(default=lambda: context.current().traceparent)
     queued_at: Mapped[Created]
     due_at: Mapped[Created]
     not_after: Mapped[Time | None]
