@@ -7,7 +7,6 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
-
 SAMPLED = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)  # the part of our own traces that is kept
 
 

@@ -41,10 +41,12 @@ READY = """
                 and priority = p.priority order by due_at limit 1) q) end as bulk_at,
         g.bulk_opens_at, g.paused_until
     from gates g join instances i on i.id = g.instance_id where i.is_active
+      and not exists (select 1 from restores where reconciled_at is null)
 """
 ENTER = """
     select g.bulk_opens_at, g.paused_until, i.sends_per_minute, i.status from gates g
-    join instances i on i.id = g.instance_id where g.instance_id = %(instance)s for update of g
+    join instances i on i.id = g.instance_id where g.instance_id = %(instance)s
+      and not exists (select 1 from restores where reconciled_at is null) for update of g
 """
 # One call per contact at a time, and what has to be tried again is not overtaken: messages arrive in order.
 PICK = """

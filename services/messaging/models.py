@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from services.kit import tables
+from services.kit import context, tables
 from services.kit.tables import Created, Id, Json, Key, Time, Updated
 
 
@@ -460,6 +460,14 @@ class Send(Base):
     not_after: Mapped[Time | None]
     claimed_at: Mapped[Time | None]
     finished_at: Mapped[Time | None]
+
+
+class Restore(Base):
+    """The database was brought back from a backup: nothing leaves until `convo reconcile` has run."""
+
+    __tablename__ = "restores"
+    restored_at: Mapped[Time] = mapped_column(primary_key=True)
+    reconciled_at: Mapped[Time | None]
 
 
 class RefusedKey(Base):
