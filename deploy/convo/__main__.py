@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from rich.console import Console
 from rich.table import Table
 
-from deploy.convo import archive, doctor, place, seeds, simulation, tail
+from deploy.convo import archive, doctor, place, reconcile, seeds, simulation, tail
 from deploy.convo.archive import Failed
 from deploy.convo.place import NotFound
 from deploy.local import credentials
@@ -207,7 +207,14 @@ def backup(file: Path) -> None:
 def restore(file: Path) -> None:
     """The database as it was in a backup, in one transaction. What came after is gone."""
     archive.restore(place.find(), file)
-    console.print("Restored. Start the services anew; `convo events rebuild` if the stream was lost too.")
+    console.print("Restored, and nothing leaves yet. Start the services anew, then: convo reconcile")
+
+
+@app.command("reconcile")
+@told
+def reconcile_sends() -> None:
+    """After a restore: nothing that may have been sent is sent again; then messages leave as before."""
+    asyncio.run(reconcile.reconcile(place.find(), console.print))
 
 
 def _in_service(name: str, *arguments: str) -> None:

@@ -1,10 +1,13 @@
 """`convo backup` and `convo restore`: the whole database, by PostgreSQL's own programs."""
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 from deploy.convo.place import Place
 from deploy.local import postgres
+
+NOTE = "insert into messaging.restores (restored_at) values (clock_timestamp());\n"
 
 
 class Failed(Exception):
@@ -19,10 +22,17 @@ def backup(place: Place, file: Path) -> int:
 
 
 def restore(place: Place, file: Path) -> None:
-    """In one transaction: all of it, or the database stays as it is. The roles are there already."""
-    url = place.of("DATABASE_URL")
-    options = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error")
-    _run("pg_restore", *options, f"--dbname={url}", str(file))
+    """In one transaction: all of it, or the database stays as it is. The roles are there already.
+
+    With the data comes the note that it is old: from the first moment nothing leaves (reconcile.py).
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "all.sql"
+        _run("pg_restore", "--clean", "--if-exists", f"--file={script}", str(file))
+        with script.open("a") as text:
+            text.write(NOTE)
+        options = ("--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1")
+        _run("psql", *options, f"--file={script}", f"--dbname={place.of('DATABASE_URL')}")
 
 
 def _run(program: str, *arguments: str) -> None:

@@ -22,7 +22,7 @@ ANSWER = "Olá! Como posso ajudar?"
 CHAIN = [
     ("gateway", "http POST"),
     ("gateway", "call /convo.messaging.v1.Messaging/ReceiveWebhooks"),
-    ("messaging", "rpc receive_webhooks"),
+    ("messaging", "rpc receive"),
     ("messaging", "publish convo.messaging.v1.MessageReceived"),
     ("intelligence", "event intelligence-replies-answer"),
     ("intelligence", "model llama-3.3-70b-versatile"),
