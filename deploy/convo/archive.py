@@ -16,7 +16,7 @@ class Failed(Exception):
 
 def backup(place: Place, file: Path) -> int:
     """All schemas, compressed; its size. The secret that seals what is secret in it is not in it."""
-    _run("pg_dump", "--format=custom", f"--file={file}", place.of("DATABASE_URL"))
+    run("pg_dump", "--format=custom", f"--file={file}", place.of("DATABASE_URL"))
     file.chmod(0o600)
     return file.stat().st_size
 
@@ -28,14 +28,14 @@ def restore(place: Place, file: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "all.sql"
-        _run("pg_restore", "--clean", "--if-exists", f"--file={script}", str(file))
+        run("pg_restore", "--clean", "--if-exists", f"--file={script}", str(file))
         with script.open("a") as text:
             text.write(NOTE)
         options = ("--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1")
-        _run("psql", *options, f"--file={script}", f"--dbname={place.of('DATABASE_URL')}")
+        run("psql", *options, f"--file={script}", f"--dbname={place.of('DATABASE_URL')}")
 
 
-def _run(program: str, *arguments: str) -> None:
+def run(program: str, *arguments: str) -> None:
     command: list[str | Path] = [postgres.wheel() / "bin" / program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
