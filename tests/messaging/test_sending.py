@@ -125,7 +125,9 @@ async def test_a_service_delivers_once_under_its_key(shop: Shop) -> None:
 async def restored(shop: Shop) -> AsyncIterator[None]:
     """The database was brought back, and nobody has reconciled yet."""
     async with shop.db.begin() as session:
-        await session.run("insert into restores (restored_at) values (clock_timestamp())")
+        await session.run(
+            "insert into restores (restored_at) values (clock_timestamp() + interval '1 minute')"
+        )
     yield
     async with shop.db.begin() as session:
         await session.run("delete from restores")
