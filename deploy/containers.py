@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 from deploy.local import credentials
 from deploy.local.credentials import CALLERS, SERVICES, Credentials, write_private
-from deploy.local.infrastructure import BROKER, TEMPLATE, USERS
+from deploy.local.infrastructure import BROKER, USERS, filled
+from gateway import cors
 from services.kit import migrate
 
 DEPLOY = Path(__file__).parent
 KUBERNETES = DEPLOY / "kubernetes"
-GATEWAY = {"endpoint": {"address": {"socket_address": {"address": "gateway", "port_value": 8000}}}}
 CLUSTER = """
 server_name: $POD_NAME
 cluster {
@@ -47,12 +47,14 @@ def main() -> None:
 
 def edge(trusted_hops: int = 0) -> str:
     """Envoy's configuration. The name of the gateway stands for all its replicas."""
-    return Template(TEMPLATE.read_text()).substitute(
+    origins = cors.origins(os.environ.get("FRONTEND_URL") or "http://localhost:5173", production=True)
+    return filled(
+        [("gateway", 8000)],
+        origins,
         ADDRESS="0.0.0.0",
         PORT=8080,
         ADMIN_PORT=9901,
         TRUSTED_HOPS=trusted_hops,
-        GATEWAY_ENDPOINTS=json.dumps([GATEWAY]),
     )
 
 

@@ -1,6 +1,7 @@
 """The outermost door: who may come in how often, request ids, and every error as a problem document."""
 
 import re
+import time
 
 from fastapi import FastAPI
 from starlette.routing import Match, Route
@@ -51,13 +52,26 @@ class Edge:
         headers: Headers = dict(scope["headers"])
         _enter(headers)
         exchange = Exchange(scope, headers, receive, send, cors.headers(_origin(headers), self.origins))
+        began = time.monotonic()
+        try:
+            with telemetry.span(f"http {scope['method']}"):
+                await self._serve(exchange)
+        finally:
+            if exchange.route != events.PATH:  # a stream lasts as long as its listener
+                telemetry.REQUESTS.labels(scope["method"], exchange.route, exchange.status).observe(
+                    time.monotonic() - began
+                )
+
+    async def _serve(self, exchange: Exchange) -> None:
+        scope = exchange.scope
         try:
             if scope["path"] == events.PATH and scope["method"] == "GET":
+                exchange.route = events.PATH
                 await self.stream.answer(exchange)
                 return
             reply = await self._answer(exchange)
             if reply is None:
-                await self.inside(exchange.inner_scope, receive, exchange.send)
+                await self.inside(exchange.inner_scope, exchange.receive, exchange.send)
                 return
         except Refusal as refusal:
             reply = _refused(refusal, scope["path"])
@@ -80,6 +94,7 @@ class Edge:
         if path.startswith("/api/") and not is_webhook and path not in UNLIMITED:
             await self._limit(exchange)
         if is_webhook:
+            exchange.route = webhooks.PATH
             methods = ["OPTIONS", "POST"]
             if scope["method"] == "POST":
                 return await self.hooks.answer(scope, headers, exchange.receive)
@@ -89,6 +104,7 @@ class Edge:
             known = found.routes.get("GET" if scope["method"] == "HEAD" else scope["method"])
             if known:
                 route, names = known
+                exchange.route = route.path
                 values = dict(zip(names, found.values, strict=True))
                 return await self.proxy.answer(route, values, scope, headers, exchange.receive)
             methods = found.methods

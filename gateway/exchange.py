@@ -61,6 +61,8 @@ class Exchange:
             *more,
         ]
         self.started = False
+        self.route = "other"  # as the table has it: what people put into addresses is in no label
+        self.status = 0
         self._send = send
 
     @property
@@ -71,6 +73,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self.status = message["status"]
             given = [(name.lower(), value) for name, value in message.get("headers", [])]
             set_already = {name for name, _ in given}
             headers = [*given, *(pair for pair in self.common if pair[0] not in set_already)]

@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from rich.console import Console
 from rich.table import Table
 
-from deploy.convo import archive, doctor, place, seeds, simulation, tail
+from deploy.convo import archive, doctor, place, reconcile, recovery, seeds, simulation, tail
 from deploy.convo.archive import Failed
 from deploy.convo.place import NotFound
 from deploy.local import credentials
@@ -196,18 +196,38 @@ def token(
 
 @app.command()
 @told
-def backup(file: Path) -> None:
+def backup(
+    file: Annotated[Path | None, typer.Argument()] = None,
+    base: Annotated[bool, typer.Option(help="Into CONVO_ARCHIVE: from there any moment comes back.")] = False,
+) -> None:
     """The whole database into a file. Keep JWT_SECRET elsewhere: without it the secrets in it stay shut."""
+    if base or file is None:
+        console.print(str(recovery.base(place.find())), markup=False)
+        return
     size = archive.backup(place.find(), file)
     console.print(f"{file}: {size / 1024**2:.1f} MiB")
 
 
 @app.command()
 @told
-def restore(file: Path) -> None:
-    """The database as it was in a backup, in one transaction. What came after is gone."""
+def restore(
+    file: Annotated[Path | None, typer.Argument()] = None,
+    to: Annotated[str, typer.Option(help="A time, with its zone; while nothing runs.")] = "",
+) -> None:
+    """The database as it was in a backup, or at a moment. What came after is gone."""
+    if to or file is None:
+        before = asyncio.run(recovery.recover(place.find(), datetime.fromisoformat(to)))
+        console.print(f"Recovered; the data of before is in {before}. `make run`, then: convo reconcile")
+        return
     archive.restore(place.find(), file)
-    console.print("Restored. Start the services anew; `convo events rebuild` if the stream was lost too.")
+    console.print("Restored, and nothing leaves yet. Start the services anew, then: convo reconcile")
+
+
+@app.command("reconcile")
+@told
+def reconcile_sends() -> None:
+    """After a restore: nothing that may have been sent is sent again; then messages leave as before."""
+    asyncio.run(reconcile.reconcile(place.find(), console.print))
 
 
 def _in_service(name: str, *arguments: str) -> None:

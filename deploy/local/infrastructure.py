@@ -242,15 +242,14 @@ def edge(
     port: int, admin_port: int, gateways: Sequence[int], origins: Iterable[str] = cors.DEVELOPMENT
 ) -> str:
     """Envoy's configuration for this machine. `origins` are the pages that may read its own errors."""
-    endpoints = [
-        {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": gateway}}}}
-        for gateway in gateways
-    ]
+    endpoints = [("127.0.0.1", gateway) for gateway in gateways]
+    return filled(endpoints, origins, ADDRESS="127.0.0.1", PORT=port, ADMIN_PORT=admin_port, TRUSTED_HOPS=0)
+
+
+def filled(endpoints: Sequence[tuple[str, int]], origins: Iterable[str], **more: str | int) -> str:
+    """The template with its places filled: here, in compose and in the cluster."""
+    addresses = [{"address": host, "port_value": port} for host, port in endpoints]
+    listed = [{"endpoint": {"address": {"socket_address": address}}} for address in addresses]
     return Template(TEMPLATE.read_text()).substitute(
-        ADDRESS="127.0.0.1",
-        PORT=port,
-        ADMIN_PORT=admin_port,
-        TRUSTED_HOPS=0,
-        ORIGINS=json.dumps(sorted(origins)).replace('"', "'"),
-        GATEWAY_ENDPOINTS=json.dumps(endpoints),
+        more, ORIGINS=json.dumps(sorted(origins)).replace('"', "'"), GATEWAY_ENDPOINTS=json.dumps(listed)
     )

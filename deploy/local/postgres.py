@@ -6,9 +6,10 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT
@@ -43,6 +44,9 @@ THROW_AWAY = {
     "max_wal_senders": "0",
     "autovacuum_naptime": "1d",
 }
+
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Unreachable(Exception):
@@ -124,9 +128,16 @@ def copied(programs: Path, home: Path) -> Path:
 
 
 def server(
-    place: Site, port: int, password: str, log: Path, *, durable: bool = True, inherit: Sequence[int] = ()
+    place: Site,
+    port: int,
+    password: str,
+    log: Path,
+    *,
+    durable: bool = True,
+    more: Mapping[str, str] = NOTHING,
+    inherit: Sequence[int] = (),
 ) -> Part:
-    settings = SETTINGS | ({} if durable else THROW_AWAY) | {"port": str(port)}
+    settings = {**SETTINGS, **({} if durable else THROW_AWAY), "port": str(port), **more}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     stop_with = SIGINT if durable else SIGQUIT
 
@@ -142,6 +153,21 @@ def server(
         await create_database(port, password)
 
     return Part("postgres", port, log, launch, ready, stop_with=stop_with, grace=20.0)
+
+
+def archiving(place: Site, folder: Path) -> dict[str, str]:
+    """Settings with which everything written is also in `folder`, a minute later at the latest."""
+    archive = folder / "wal"
+    archive.mkdir(parents=True, exist_ok=True)
+    if place.owner:
+        os.chown(archive, *place.owner)
+    target = shlex.quote(str(archive))
+    return {
+        "archive_mode": "on",
+        "archive_timeout": "60",
+        # Whole or not at all, and never over one that is there.
+        "archive_command": f'cd {target} && test ! -f %f && cp "$OLDPWD/%p" %f.part && mv %f.part %f',
+    }
 
 
 def url(port: int, password: str, database: str = DATABASE) -> str:

@@ -26,6 +26,7 @@ class Settings:
     home: Path
     port: int
     replicas: int
+    archive: Path | None = None
 
 
 def load(environment: Mapping[str, str], file: Path) -> Settings:
@@ -36,6 +37,7 @@ def load(environment: Mapping[str, str], file: Path) -> Settings:
         home=Path(given.get("CONVO_HOME") or ROOT / ".convo").expanduser().resolve(),
         port=number(given, "PORT", 3000, 0, 65535),
         replicas=number(given, "REPLICAS", 1, 1, 16),
+        archive=Path(given["CONVO_ARCHIVE"]).expanduser().resolve() if "CONVO_ARCHIVE" in given else None,
     )
 
 

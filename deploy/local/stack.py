@@ -103,7 +103,8 @@ async def embedded(
             )
         [port] = ports.free(1)
         log = home.log(folder, "postgres")
-        parts.append(postgres.server(site, port, secrets.database_password, log, inherit=[lock]))
+        more = postgres.archiving(site, settings.archive) if settings.archive else {}
+        parts.append(postgres.server(site, port, secrets.database_password, log, more=more, inherit=[lock]))
         admin_url = postgres.url(port, secrets.database_password)
     if "NATS_URL" not in given:
         port, monitor_port = ports.free(2)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.intelligence.providers import Answer, Ask
+from services.kit import telemetry
 from services.kit.clock import now
 from services.kit.db import Database
 from services.kit.tables import new_id
@@ -65,6 +66,12 @@ async def record(
     price: tuple[float, float] | None,
 ) -> None:
     prompt, completion = (answer.prompt_tokens, answer.completion_tokens) if answer else (0, 0)
+    cost = (prompt * price[0] + completion * price[1]) / 1_000_000 if price else None
+    took = (now() - started).total_seconds()
+    telemetry.AI_CALLS.labels(model, ask.capability, outcome).observe(took)
+    telemetry.AI_TOKENS.labels(model, "prompt").inc(prompt)
+    telemetry.AI_TOKENS.labels(model, "completion").inc(completion)
+    telemetry.AI_COST.labels(model).inc(cost or 0)
     async with db.begin() as session:
         await session.run(
             RECORD,
@@ -76,7 +83,7 @@ async def record(
             outcome=outcome,
             prompt=prompt,
             completion=completion,
-            cost=(prompt * price[0] + completion * price[1]) / 1_000_000 if price else None,
-            ms=round((now() - started).total_seconds() * 1000),
+            cost=cost,
+            ms=round(took * 1000),
             at=now(),
         )

@@ -11,7 +11,7 @@ from types import ModuleType
 from services.intelligence import calls, openai_chat, privacy, providers
 from services.intelligence.providers import Answer, Ask
 from services.intelligence.settings import IntelligenceSettings
-from services.kit import context
+from services.kit import context, telemetry
 from services.kit.clock import now
 from services.kit.db import Database
 from services.kit.errors import Refusal, TooMany, Unavailable, Upstream
@@ -165,7 +165,8 @@ async def _call(db: Database, ask: Ask, model: str, ends: float) -> Answer:
     started, answer, outcome = now(), None, "ok"
     try:
         async with asyncio.timeout(min(left, max(provider.settings.ai_timeout_s / 2, 1.0))):
-            answer = await provider.chat(ask, model, left)
+            with telemetry.span(f"model {model}", capability=ask.capability):
+                answer = await provider.chat(ask, model, left)
     except TimeoutError as error:
         outcome = "Down"
         raise providers.Down from error

@@ -1,14 +1,19 @@
 """What travels with a piece of work: request id, trace, deadline and the token of the person behind it."""
 
+import os
+import random
 import secrets
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
+SAMPLED = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)  # the part of our own traces that is kept
+
 
 def new_trace() -> str:
     """A W3C traceparent of our own."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    sampled = SAMPLED >= 1 or random.random() < SAMPLED
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{sampled:02d}"
 
 
 @dataclass(frozen=True, slots=True)

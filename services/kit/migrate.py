@@ -7,6 +7,7 @@ import hmac
 import importlib
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from alembic.config import Config
 from alembic.util import CommandError
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy.exc import OperationalError
 
 SERVICES = ("identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
 KIT = Path(__file__).parent
+TRIES, PAUSE = 30, 3.0
 
 
 async def prepare(admin_url: str, passwords: dict[str, str]) -> dict[str, str]:
@@ -79,7 +82,15 @@ def passwords(secret: str) -> dict[str, str]:
 
 
 def upgrade(service: str, url: str) -> None:
-    command.upgrade(_config(service, url), "head")
+    """What has to wait for a lock lets the others pass, and comes back."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            command.upgrade(_config(service, url), "head")
+            return
+        except OperationalError as error:
+            if attempt == TRIES or not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            time.sleep(PAUSE)
 
 
 def check(service: str, url: str) -> None:

@@ -140,6 +140,7 @@ async def _answering(door: Door, call: Any, callers: tuple[str, ...], name: str)
     """Let the caller in, and turn whatever goes wrong into a status that says what to do next."""
     started = time.monotonic()
     code = "ok"
+    telemetry.AT_WORK.inc()
     try:
         metadata = dict(call.invocation_metadata())
         _enter(call, metadata)
@@ -153,6 +154,7 @@ async def _answering(door: Door, call: Any, callers: tuple[str, ...], name: str)
         code = refusal.name
         await call.abort(refusal.grpc, refusal.message, to_metadata(refusal))
     finally:
+        telemetry.AT_WORK.dec()
         telemetry.RPCS.labels(name, code).observe(time.monotonic() - started)
 
 

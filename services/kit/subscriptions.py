@@ -105,6 +105,7 @@ class Consumer:
                     await asyncio.sleep(0.5)
         finally:
             await self._leave()
+            telemetry.BEHIND.labels(self.name).set(0)  # whoever is next says how far behind it is
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
 

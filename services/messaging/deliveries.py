@@ -28,7 +28,9 @@ TURN = """
                     order by timestamp desc, id desc limit 200) m
                 where answered.id = %(answers)s and m.is_from_me
                   and not m.is_internal and m.message_type <> 'system'
-                  and m.created_at >= answered.created_at) as answered
+                  and m.created_at >= answered.created_at) as answered,
+        exists (select 1 from messages answered, restores r
+                where answered.id = %(answers)s and answered.timestamp <= r.restored_at) as before_restore
 """
 # Many may queue at once; who cancels waits until they have committed, and sees what they queued.
 TOGETHER = "select pg_advisory_xact_lock_shared(hashtext('queued keys'))"
@@ -113,6 +115,8 @@ async def _refused(session: Session, target: Row, request: pb.DeliverRequest) ->
     assert turn is not None
     if turn.answered:
         return "already_answered"
+    if turn.before_restore:
+        return "restored"
     return None if turn.last_customer == request.answers_message_id else "superseded"
 
 

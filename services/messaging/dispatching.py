@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from datetime import timedelta
 
 import psycopg
 from sqlalchemy import bindparam, select, update
 
-from services.kit import context
+from services.kit import context, telemetry
 from services.kit.clock import now
 from services.kit.crypto import Unreadable
 from services.kit.db import Database, Row
@@ -63,8 +64,10 @@ async def dispatch(db: Database, id: str) -> None:
     async with db.read() as session:
         row = await session.first(LOAD, id=id)
     assert row is not None, "what is claimed is not deleted"
+    began = time.monotonic()
     try:
         result = await _call(db, row)
+        telemetry.SENDS.labels(type(result).__name__.lower()).observe(time.monotonic() - began)
         await _settle(db, row, result)
         if isinstance(result, Sent):
             await links.handed_over(db, row.instance_id)

@@ -14,7 +14,7 @@ import psycopg_pool
 from sqlalchemy import update
 
 from protos import messaging_pb2 as pb
-from services.kit import context
+from services.kit import context, telemetry
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
 from services.kit.log import log
@@ -41,15 +41,17 @@ READY = """
                 and priority = p.priority order by due_at limit 1) q) end as bulk_at,
         g.bulk_opens_at, g.paused_until
     from gates g join instances i on i.id = g.instance_id where i.is_active
+      and not exists (select 1 from restores where reconciled_at is null)
 """
 ENTER = """
     select g.bulk_opens_at, g.paused_until, i.sends_per_minute, i.status from gates g
-    join instances i on i.id = g.instance_id where g.instance_id = %(instance)s for update of g
+    join instances i on i.id = g.instance_id where g.instance_id = %(instance)s
+      and not exists (select 1 from restores where reconciled_at is null) for update of g
 """
 # One call per contact at a time, and what has to be tried again is not overtaken: messages arrive in order.
 PICK = """
     select s.id, s.message_id, s.contact_id, s.instance_id, s.draft, s.key, s.priority, s.not_after,
-           s.correlation_id, s.attempts
+           s.correlation_id, s.attempts, s.traceparent
     from unnest(%(priorities)s::smallint[]) p(priority), lateral (
         select * from sends s
         where s.instance_id = %(instance)s and s.state = 'queued' and s.priority = p.priority
@@ -72,7 +74,16 @@ class Claim:
     instance_id: str
     priority: int
     attempts: int
+    traceparent: str | None
 
+
+WAITING = """
+    select p.priority, count(s.id)::int as waiting,
+        coalesce(extract(epoch from %(at)s - min(s.due_at)), 0)::float as age
+    from unnest(%(priorities)s::smallint[]) p(priority)
+    left join sends s on s.priority = p.priority and s.state = 'queued' and s.due_at <= %(at)s
+    group by p.priority
+"""
 
 _queued = asyncio.Event()
 _at_work: dict[str, set[asyncio.Task[None]]] = {}
@@ -99,6 +110,15 @@ async def run(db: Database) -> None:
                 continue
     finally:
         await _drain()
+
+
+async def measure(db: Database) -> None:
+    """How much waits, and how long the first has."""
+    async with db.read() as session:
+        rows = await session.all(WAITING, priorities=[*URGENT, *BULK], at=now())
+    for row in rows:
+        telemetry.GATE_WAITING.labels(str(row.priority)).set(row.waiting)
+        telemetry.GATE_AGE.labels(str(row.priority)).set(row.age)
 
 
 async def _drain() -> None:
@@ -138,9 +158,10 @@ async def _claim_all(db: Database, instance: str) -> None:
 
 
 async def _send(db: Database, claim: Claim) -> None:
-    context.enter(context.Context())
+    context.enter(context.Context(traceparent=claim.traceparent or context.new_trace()))
     try:
-        await dispatching.dispatch(db, claim.id)
+        with telemetry.span("send", message_id=claim.message_id):
+            await dispatching.dispatch(db, claim.id)
     except Exception as error:  # noqa: BLE001
         log.error("send_interrupted", message_id=claim.message_id, exc_info=error)
     finally:
@@ -179,7 +200,7 @@ async def _claimed(session: Session, row: Row, pace: int) -> Claim | None:
             .where(Gate.instance_id == row.instance_id)
             .values(bulk_opens_at=now() + timedelta(seconds=gap))
         )
-    return Claim(row.id, message, row.instance_id, row.priority, row.attempts + 1)
+    return Claim(row.id, message, row.instance_id, row.priority, row.attempts + 1, row.traceparent)
 
 
 async def _obstacle(session: Session, row: Row) -> str | None:

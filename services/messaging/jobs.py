@@ -21,6 +21,7 @@ from services.messaging import (
 JOBS = [
     always(gate.run),
     always(downloads.run),
+    every(timedelta(seconds=10), gate.measure),
     every(timedelta(seconds=5), lost.settle),
     every(timedelta(seconds=5), waiting.apply_what_came),
     every(timedelta(seconds=5), portraits.meet_the_new),

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from services.kit import tables
+from services.kit import context, tables
 from services.kit.tables import Created, Id, Json, Key, Time, Updated
 
 
@@ -454,11 +454,20 @@ class Send(Base):
     error: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     checks: Mapped[int] = mapped_column(server_default=text("0"))
+    traceparent: Mapped[str | None] = mapped_column(default=lambda: context.current().traceparent)
     queued_at: Mapped[Created]
     due_at: Mapped[Created]
     not_after: Mapped[Time | None]
     claimed_at: Mapped[Time | None]
     finished_at: Mapped[Time | None]
+
+
+class Restore(Base):
+    """The database was brought back from a backup: nothing leaves until `convo reconcile` has run."""
+
+    __tablename__ = "restores"
+    restored_at: Mapped[Time] = mapped_column(primary_key=True)
+    reconciled_at: Mapped[Time | None]
 
 
 class RefusedKey(Base):

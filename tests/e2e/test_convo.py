@@ -93,6 +93,8 @@ async def test_a_backup_brings_everything_back(office: Office, tmp_path: Path) -
 
     listed = await office.call("GET", "/api/knowledge?limit=200")
     assert "Depois da cópia?" not in {one["question"] for one in listed["entries"]}
+    await convo(office.stack, "reconcile")
+    await convo(office.stack, "reconcile", expect=1)
 
 
 async def counted(office: Office) -> dict[str, int]:

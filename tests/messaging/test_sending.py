@@ -1,6 +1,7 @@
 """Messages that leave: once, in order, with an honest outcome."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -118,3 +119,52 @@ async def test_a_service_delivers_once_under_its_key(shop: Shop) -> None:
 
     assert len({answer.message.id for answer in answers}) == 1
     assert sent_texts(shop) == ["Lembrete"]
+
+
+@pytest.fixture
+async def restored(shop: Shop) -> AsyncIterator[None]:
+    """The database was brought back, and nobody has reconciled yet."""
+    async with shop.db.begin() as session:
+        await session.run(
+            "insert into restores (restored_at) values (clock_timestamp() + interval '1 minute')"
+        )
+    yield
+    async with shop.db.begin() as session:
+        await session.run("delete from restores")
+
+
+@pytest.mark.usefixtures("restored")
+async def test_after_a_restore_nothing_leaves_until_somebody_has_reconciled(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+
+    sending_one = asyncio.create_task(sending.send(shop.db, SUPERVISOR, said(conversation, "Depois")))
+    await asyncio.sleep(1)
+    held_back = sent_texts(shop)
+    async with shop.db.begin() as session:
+        await session.run("update restores set reconciled_at = clock_timestamp()")
+
+    await sending_one
+    assert held_back == []
+    assert sent_texts(shop) == ["Depois"]
+
+
+@pytest.mark.usefixtures("restored")
+async def test_what_was_written_before_a_restore_is_not_answered_by_the_ai_again(shop: Shop) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    async with shop.db.begin() as session:
+        await session.run("update conversations set conversation_mode = 'ai'")
+    (greeting,) = await thread(shop.db, conversation.id)
+
+    answer = await deliveries.deliver(
+        shop.db,
+        INTELLIGENCE,
+        pb.DeliverRequest(
+            conversation_id=conversation.id,
+            content="Olá!",
+            origin="ai",
+            key=f"ai:{greeting.id}",
+            answers_message_id=greeting.id,
+        ),
+    )
+
+    assert (answer.accepted, answer.reason) == (False, "restored")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 config = context.config
 schema = config.attributes["schema"]
@@ -14,10 +14,15 @@ def include(name: str | None, kind: str, _: Any) -> bool:
     return name == schema if kind == "schema" else True
 
 
-engine = create_engine(config.attributes["url"], connect_args={"options": "-c search_path=public"})
+# A connection that waits in a pool would keep the lock that keeps others from migrating.
+engine = create_engine(
+    config.attributes["url"], poolclass=NullPool, connect_args={"options": "-c search_path=public"}
+)
 with engine.connect() as connection:
     connection.execute(text("select pg_advisory_lock(hashtext(:name))"), {"name": f"migrate-{schema}"})
-    connection.execute(text("set lock_timeout = '5s'"))
+    # Who waits for a lock holds up everybody behind it: give up soon, and try again (kit/migrate.py).
+    connection.execute(text("set lock_timeout = '2s'"))
+    connection.execute(text("set statement_timeout = '10min'"))
     connection.commit()
     context.configure(
         connection=connection,
@@ -30,4 +35,3 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
-engine.dispose()

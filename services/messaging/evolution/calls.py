@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx2
 import orjson
 
+from services.kit import telemetry
 from services.kit.egress import Transport
 from services.kit.errors import Upstream
 from services.messaging.evolution.values import elements, fields, text
@@ -123,7 +124,8 @@ async def call(
     """The decoded answer, or one of the three outcomes."""
     try:
         async with asyncio.timeout(timeout):
-            status, headers, answer = await exchange(server, method, path, body, query)
+            with telemetry.span(f"evolution {method} {'/'.join(path.split('/')[:2])}"):
+                status, headers, answer = await exchange(server, method, path, body, query)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
         raise NotSent("Evolution cannot be reached.") from error
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError) as error:
