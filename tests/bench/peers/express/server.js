@@ -64,16 +64,22 @@ app.post("/webhook", async (request, response) => {
   const phone = data.key.remoteJid.split("@")[0];
   const at = new Date(data.messageTimestamp * 1000);
   const content = data.message.conversation;
-  const [contact] = await db
-    .insert(contacts)
-    .values({ id: crypto.randomUUID(), instanceId: instance.id, phoneNumber: phone, name: data.pushName, remoteJid: data.key.remoteJid })
-    .onConflictDoUpdate({ target: [contacts.instanceId, contacts.phoneNumber], set: { name: data.pushName } })
-    .returning();
-  const [conversation] = await db
-    .insert(conversations)
-    .values({ id: crypto.randomUUID(), instanceId: instance.id, contactId: contact.id })
-    .onConflictDoUpdate({ target: [conversations.instanceId, conversations.contactId], set: { status: "active" } })
-    .returning();
+  const known = await db.select().from(contacts).where(and(eq(contacts.instanceId, instance.id), eq(contacts.phoneNumber, phone)));
+  const [contact] = known.length
+    ? known
+    : await db
+        .insert(contacts)
+        .values({ id: crypto.randomUUID(), instanceId: instance.id, phoneNumber: phone, name: data.pushName, remoteJid: data.key.remoteJid })
+        .onConflictDoUpdate({ target: [contacts.instanceId, contacts.phoneNumber], set: { name: data.pushName } })
+        .returning();
+  const open = await db.select().from(conversations).where(eq(conversations.contactId, contact.id));
+  const [conversation] = open.length
+    ? open
+    : await db
+        .insert(conversations)
+        .values({ id: crypto.randomUUID(), instanceId: instance.id, contactId: contact.id })
+        .onConflictDoUpdate({ target: [conversations.instanceId, conversations.contactId], set: { status: "active" } })
+        .returning();
   const stored = await db
     .insert(messages)
     .values({

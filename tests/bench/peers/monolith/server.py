@@ -120,7 +120,8 @@ def webhook(body: dict[str, Any], session: Database) -> dict[str, Any]:
 
 def _contact(session: Session, instance: uuid.UUID, jid: str, name: str) -> uuid.UUID:
     values = {"id": uuid.uuid4(), "instance_id": instance, "phone_number": jid.partition("@")[0]}
-    found = session.scalar(
+    known = select(Contact.id).where(Contact.instance_id == instance)
+    found = session.scalar(known.where(Contact.phone_number == values["phone_number"])) or session.scalar(
         insert(Contact)
         .values(**values, name=name, remote_jid=jid)
         .on_conflict_do_update(index_elements=["instance_id", "phone_number"], set_={"name": name})
