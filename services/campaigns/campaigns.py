@@ -10,7 +10,8 @@ from protos import campaigns_pb2 as pb
 from protos import messaging_pb2 as messaging
 from services.campaigns import audience, lists, peers, quiet, templates, workspace
 from services.campaigns.models import Campaign
-from services.kit import pages
+from services.campaigns.settings import reachable_hosts
+from services.kit import egress, pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
@@ -48,7 +49,7 @@ LOCK = "select * from campaigns where id = %(id)s for update"
 
 async def create(db: Database, actor: Actor, request: pb.CreateCampaignRequest) -> pb.CreateCampaignResponse:
     templates.check(request.message_template)
-    _check_media(request)
+    await _check_media(request)
     audience.check(request.target_audience)
     if request.scheduled_at and parse(request.scheduled_at) < now() - LATE:
         raise Invalid("scheduledAt must be in the future", fields={"scheduledAt": "is in the past"})
@@ -162,11 +163,13 @@ async def _quiet_hours(request: pb.CreateCampaignRequest) -> dict[str, str | Non
     return {"quiet_from": f"{wanted.begins:%H:%M}", "quiet_to": f"{wanted.ends:%H:%M}"}
 
 
-def _check_media(request: pb.CreateCampaignRequest) -> None:
+async def _check_media(request: pb.CreateCampaignRequest) -> None:
     if bool(request.media_url) != bool(request.media_type):
         missing = "mediaType" if request.media_url else "mediaUrl"
         raise Invalid("mediaUrl and mediaType belong together", fields={missing: "is required"})
-    if request.media_url and not (ADDRESS.fullmatch(request.media_url) or KEY.fullmatch(request.media_url)):
+    if ADDRESS.fullmatch(request.media_url):
+        await egress.vet(request.media_url, reachable_hosts())
+    elif request.media_url and not KEY.fullmatch(request.media_url):
         raise Invalid(
             "mediaUrl is neither an address nor the key of a file",
             fields={"mediaUrl": "is not well formed"},

@@ -7,7 +7,7 @@ import mimetypes
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 
 from services.kit import egress, sniff
 from services.kit.actor import Actor
@@ -21,6 +21,7 @@ from services.messaging.settings import callable_hosts, settings, store
 LABELS = {"image": "📷 Imagem", "audio": "🎵 Áudio", "video": "🎥 Vídeo", "document": "📄 Documento"}
 LONGEST_CAPTION = 1024
 LARGEST_INLINE = 16 * 1024 * 1024
+KNOWN = select(File.mime_type, File.original_name, File.size_bytes).where(File.key == bindparam("key"))
 
 
 def is_address(media: str) -> bool:
@@ -84,7 +85,7 @@ async def named(session: Session, actor: Actor, place: str, mimetype: str, name:
     """What a request refers to: a stored file that the caller may have, or a public address."""
     if is_address(place):
         await egress.vet(place, callable_hosts())
-        return Attachment(place, mimetype or mimetypes.guess_type(place.partition("?")[0])[0], name or None)
+        return Attachment(place, mimetype or _guessed(place), name or None)
     try:
         row = await files.seen(session, actor, place)
     except FileNotFound as error:
@@ -92,6 +93,18 @@ async def named(session: Session, actor: Actor, place: str, mimetype: str, name:
     if row.status != "stored":
         raise Invalid(fields={"mediaUrl": "has not been uploaded yet"})
     return Attachment(place, mimetype or row.mime_type, name or row.original_name, row.size_bytes)
+
+
+async def described(session: Session, place: str) -> Attachment:
+    """What another service refers to."""
+    if is_address(place):
+        return Attachment(place, _guessed(place))
+    row = await session.first(KNOWN, key=place)
+    return Attachment(place, row.mime_type, row.original_name, row.size_bytes) if row else Attachment(place)
+
+
+def _guessed(address: str) -> str | None:
+    return mimetypes.guess_type(address.partition("?")[0])[0]
 
 
 async def attach(session: Session, attachment: Attachment, message: str) -> None:

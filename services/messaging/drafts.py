@@ -1,5 +1,6 @@
 """Messages of campaigns and reminders that wait for their turn: they become messages when it comes."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from protos import messaging_pb2 as pb
 from services.kit.db import Row, Session
 from services.kit.outbox import emit
-from services.messaging import queueing
+from services.messaging import attachments, queueing
 from services.messaging.models import Contact, Conversation
 from services.messaging.queueing import Draft
 
@@ -47,9 +48,13 @@ async def become_a_message(session: Session, row: Row) -> str:
         )
     target = await session.first(BY_CONTACT, contact=row.contact_id)
     assert target is not None, "it has just been made, and its contact is there"
-    return await queueing.write(session, target, _draft(row))
+    return await queueing.write(session, target, await _draft(session, row))
 
 
-def _draft(row: Row) -> Draft:
+async def _draft(session: Session, row: Row) -> Draft:
     values: dict[str, Any] = orjson.loads(row.draft)
-    return Draft(**values, key=row.key, correlation_id=row.correlation_id)
+    draft = Draft(**values, key=row.key, correlation_id=row.correlation_id)
+    if draft.media_url is None:
+        return draft
+    file = await attachments.described(session, draft.media_url)
+    return replace(draft, media_mimetype=file.mimetype, file_name=file.name, media_size=file.size)

@@ -9,6 +9,7 @@ from services.campaigns import campaigns, pacing
 from services.campaigns.campaigns import TRANSITIONS, CampaignNotFound
 from services.kit.clock import rfc3339
 from services.kit.db import Database
+from services.kit.egress import AddressNotAllowed
 from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from tests.campaigns.colleagues import Identity, Sales
@@ -67,6 +68,13 @@ async def test_what_makes_no_sense_is_refused_with_the_field_named(
 
     assert [*refused.value.fields] == [culprit]
     assert await announced(db) == []
+
+
+async def test_a_file_on_our_own_network_is_not_sent(db: Database) -> None:
+    with pytest.raises(AddressNotAllowed):
+        await campaigns.create(
+            db, SUPERVISOR, request(media_url="http://169.254.169.254/a.png", media_type="image")
+        )
 
 
 async def test_a_stored_file_goes_with_the_message(db: Database) -> None:

@@ -9,6 +9,8 @@ import pytest
 from services.kit.tables import new_id
 from tests.e2e.conftest import Office, shown
 
+PDF = b"%PDF-1.4\n%%EOF\n"
+
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
 
@@ -102,3 +104,18 @@ async def test_a_campaign_that_is_cancelled_stops_in_flight(office: Office) -> N
     assert detail["stats"]["sent"] + detail["stats"]["cancelled"] == 6
     again = await office.call("POST", f"/api/campaigns/{id}/cancel", {})
     assert again["cancelledRecipients"] == 0
+
+
+async def test_a_stored_document_goes_out_under_its_own_name(office: Office) -> None:
+    (phone, contact), *_ = (await customers(office, 1)).items()
+    form = {"file": ("Tabela de preços.pdf", PDF, "application/pdf")}
+    headers = {"authorization": f"Bearer {office.token}"}
+    stored = (await office.stack.client.post("/api/storage/upload", files=form, headers=headers)).json()
+    made = await drafted(office, [contact], mediaUrl=stored["key"], mediaType="document")
+
+    await office.call("POST", f"/api/campaigns/{made['campaign']['id']}/send", {}, expect=202)
+
+    (received,) = await office.simulator.wait_for(phone, 1, timeout=30)
+    assert (received.file, received.text) == (PDF, "Olá, Maria!")
+    sent = office.simulator.instances[office.instance].stored[received.external_id].record
+    assert sent["message"]["documentMessage"]["fileName"] == "Tabela de preços.pdf"

@@ -21,13 +21,17 @@ async def only_agent(office: Office) -> dict[str, Any]:
     return await newcomer(office)
 
 
-async def escalation_of(office: Office, conversation: str, status: str) -> dict[str, Any]:
-    """The conversation's only escalation, once it has this status."""
+async def escalation_of(office: Office, conversation: str, status: str, *also: str) -> dict[str, Any]:
+    """The conversation's only escalation, once it has this status, and what else it should have."""
 
     async def read() -> dict[str, Any]:
         return await office.call("GET", f"/api/escalations?conversationId={conversation}")
 
-    listed = await shown(read, lambda it: [one["status"] for one in it["escalations"]] == [status])
+    def is_there(listed: dict[str, Any]) -> bool:
+        one = listed["escalations"][0] if listed["escalations"] else {}
+        return one.get("status") == status and all(one[name] for name in also)
+
+    listed = await shown(read, is_there)
     found: dict[str, Any] = listed["escalations"][0]
     return found
 
@@ -56,6 +60,12 @@ async def test_who_asks_the_ai_for_a_person_gets_one_who_may_hand_back(office: O
     assert (taken["assignedTo"], taken["conversationMode"]) == (agent["user"]["id"], "human")
     told = await office.stack.call("GET", "/api/notifications", token=agent["accessToken"])
     assert escalation["id"] in {one["escalationId"] for one in told["notifications"]}
+
+    briefed = await escalation_of(office, conversation, "assigned", "aiSummary")
+    assert briefed["id"] == escalation["id"]
+    prepared = await office.call("POST", "/api/escalations/prepare", {"conversationId": conversation})
+    assert (prepared["activeEscalationId"], prepared["escalation"]) == (escalation["id"], None)
+    assert prepared["aiSummary"]
 
     path = f"/api/escalations/{escalation['id']}/resolve"
     body = {"notes": "Explicado", "returnToAi": True}
