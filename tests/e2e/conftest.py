@@ -17,7 +17,7 @@ from tests.fakes.whatsapp import Simulator
 
 Found = TypeVar("Found")
 
-PASSWORD = "uma senha longa"
+PASSWORD = "cavalo bateria grampo"  # not the one that `make run` shows as an example
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.conftest import shown
+from tests.fakes.evolution_webhooks import Fault
 from tests.faults.campaigning import FORGET_CLAIMS, begin, check, execute, opened, torture
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
@@ -20,6 +21,7 @@ async def test_whatever_fails_nobody_gets_a_campaign_twice_and_nobody_is_passed_
 async def test_control_without_claims_somebody_gets_it_twice() -> None:
     async with opened() as office:
         await execute(office, FORGET_CLAIMS)
+        office.simulator.plan.faults = [Fault("slow", times=1000, seconds=0.5)]
         id = await begin(office, [f"5511766600{number:03d}" for number in range(20)])
         verdict = await shown(lambda: check(office, id), lambda it: it.doubled > 0)
 
