@@ -16,7 +16,7 @@ from tests.e2e.stack import ROOT, Stack, clean
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
 
-async def convo(stack: Stack, *arguments: str, expect: int = 0, told: Mapping[str, str] | None = None) -> str:
+async def convo(stack: Stack, *arguments: str, expect: int = 0) -> str:
     ours = {"CONVO_HOME": str(stack.home), "API_URL": stack.url, "COLUMNS": "200"}
     done = await asyncio.to_thread(
         subprocess.run,
