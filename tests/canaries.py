@@ -20,7 +20,9 @@ from services.kit import db
 from services.kit.log import describe_exception
 
 PRIVATE = re.compile(r"content|caption|phone|jid|password|secret|token|ticket|api_?key|authorization", re.I)
-SHAPES = re.compile(r"\b55\d{10,11}\b|\beyJ[\w-]{10,}\.[\w-]{10,}|\b\d{8,}@(?:s\.whatsapp\.net|g\.us|lid)\b")
+SHAPES = re.compile(
+    r"(?<![\w-])55\d{10,11}(?![\w-])|\beyJ[\w-]{10,}\.[\w-]{10,}|\b\d{8,}@(?:s\.whatsapp\.net|g\.us|lid)\b"
+)
 SHORTEST = 10  # what is shorter is a word that anybody writes
 
 sent: set[str] = set()

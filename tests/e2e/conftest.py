@@ -26,7 +26,6 @@ class Office:
 
     stack: Stack
     simulator: Simulator
-    email: str
     token: str
     instance: str
     instance_id: str
@@ -72,7 +71,7 @@ async def furnished(stack: Stack) -> AsyncIterator[Office]:
     async with simulate() as simulator:
         name = f"wa-{new_id()[-8:]}"
         simulator.instance(name)
-        office = Office(stack, simulator, person["email"], tokens["accessToken"], name, "")
+        office = Office(stack, simulator, tokens["accessToken"], name, "")
         made = await office.call(
             "POST",
             "/api/whatsapp/instances",

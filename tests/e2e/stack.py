@@ -110,7 +110,7 @@ async def watched(**environment: str) -> AsyncIterator[Stack]:
         async with running(home, **environment) as stack:
             yield stack
             note_what_is_stored(home)
-        found = canaries.leaked(home, canaries.sent)
+        found = canaries.leaked(home / "logs", canaries.sent)
         assert not found, "\n".join(found[:10])
 
 

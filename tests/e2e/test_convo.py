@@ -5,20 +5,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import PASSWORD, Office
+from tests.e2e.conftest import Office
 from tests.e2e.stack import ROOT, Stack, clean
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
 
-async def convo(stack: Stack, *arguments: str, expect: int = 0, told: Mapping[str, str] | None = None) -> str:
-    ours = {"CONVO_HOME": str(stack.home), "API_URL": stack.url, "COLUMNS": "200", **(told or {})}
+async def convo(stack: Stack, *arguments: str, expect: int = 0) -> str:
+    ours = {"CONVO_HOME": str(stack.home), "API_URL": stack.url, "COLUMNS": "200"}
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "deploy.convo", *arguments],
@@ -95,65 +94,3 @@ async def test_a_backup_brings_everything_back(office: Office, tmp_path: Path) -
     assert "Depois da cópia?" not in {one["question"] for one in listed["entries"]}
     await convo(office.stack, "reconcile")
     await convo(office.stack, "reconcile", expect=1)
-
-
-async def counted(office: Office) -> dict[str, int]:
-    """How much there is of what a demonstration is made of."""
-    found = {}
-    for kind in ("conversations", "knowledge", "leads", "users", "meetings", "campaigns"):
-        listed = await office.call("GET", f"/api/{kind}?include=total&limit=1")
-        found[kind] = listed["pagination"]["total"]
-    return found
-
-
-async def test_a_demonstration_is_sown_and_sowing_again_adds_nothing(office: Office) -> None:
-    admin = {"CONVO_EMAIL": office.email, "CONVO_PASSWORD": PASSWORD}
-    before = await counted(office)
-
-    told = await convo(office.stack, "seed", "--demo", told=admin)
-    sown = await counted(office)
-    again = await convo(office.stack, "seed", "--demo", told=admin)
-
-    assert again == told
-    assert await counted(office) == sown
-    grown = {kind: sown[kind] - before[kind] for kind in sown}
-    assert grown["conversations"] == 40
-    assert (grown["users"], grown["meetings"], grown["campaigns"]) == (3, 3, 1)
-    assert grown["knowledge"] >= 19
-    assert grown["leads"] >= 15
-    [one] = (await office.call("GET", "/api/conversations?search=Maria Silva&limit=1"))["conversations"]
-    thread = (await office.call("GET", f"/api/conversations/{one['id']}"))["messages"]
-    assert {True, False} == {message["isFromMe"] for message in thread}
-
-
-@pytest.mark.parametrize(
-    ("scenario", "inbox"),
-    [
-        ("duplicados", {"Olá", "Uma mensagem", "Outra mensagem"}),
-        ("desordem", {"Olá", "um", "dois", "três", "quatro"}),
-    ],
-)
-async def test_a_scenario_is_played_and_each_message_is_there_once(
-    office: Office, scenario: str, inbox: set[str]
-) -> None:
-    admin = {"CONVO_EMAIL": office.email, "CONVO_PASSWORD": PASSWORD}
-
-    told = await convo(office.stack, "sim", scenario, told=admin)
-
-    [line] = [line for line in told.splitlines() if line.startswith("In the inbox")]
-    _, messages, texts = line.split(": ")
-    assert messages.startswith(f"{len(inbox)} messages")
-    assert {*texts.split(", ")} == inbox
-
-
-async def test_a_scenario_shows_what_the_ai_answers_and_an_unknown_one_which_there_are(
-    office: Office,
-) -> None:
-    admin = {"CONVO_EMAIL": office.email, "CONVO_PASSWORD": PASSWORD}
-
-    told = await convo(office.stack, "sim", "duvida", told=admin)
-    unknown = await convo(office.stack, "sim", "futebol", told=admin)
-
-    assert "Cliente: Qual é o horário de atendimento?" in told
-    assert "Empresa: " in told
-    assert "duplicados" in unknown

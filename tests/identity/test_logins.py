@@ -1,7 +1,6 @@
 """Logins: who gets tokens, who does not, and how often one may try."""
 
 import asyncio
-import statistics
 import time
 from collections.abc import Callable
 
@@ -70,8 +69,8 @@ async def test_wrong_passwords_and_unknown_accounts_take_the_same_time(db: Datab
             await outcome(db, email, password="errada", client_address=f"10.0.0.{number}")
             taken.append(time.perf_counter() - started)
 
-    ratios = [known / unknown for known, unknown in zip(*seconds.values(), strict=True)]
-    assert statistics.median(ratios) == pytest.approx(1, abs=0.2)
+    known, unknown = (min(taken) for taken in seconds.values())  # the least disturbed by other processes
+    assert known / unknown == pytest.approx(1, abs=0.2)
 
 
 async def test_whoever_waits_for_approval_is_told_so(db: Database) -> None:
