@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy.convo import recovery
+from deploy.convo import archive, recovery
 from deploy.convo.archive import Failed
 from deploy.convo.place import Place
 from deploy.local import credentials, ports, postgres
@@ -49,6 +49,26 @@ async def test_the_database_of_a_moment_comes_back_and_nothing_leaves(place: Pla
     await recovery.recover(place, moment)
 
     async with running(postgres.server(site, port, password, log)):
+        assert await execute(url, ALL) == [*range(1, 501)]
+        assert await execute(url, HELD) == 1
+
+
+async def test_a_backup_in_a_file_comes_back_whole_and_nothing_leaves(place: Place, tmp_path: Path) -> None:
+    site = await asyncio.to_thread(postgres.site, place.home)
+    password = credentials.kept(place.home).database_password
+    [port] = ports.free(1)
+    url, file = postgres.url(port, password), tmp_path / "all.dump"
+    there = Place(place.api, place.home, {"DATABASE_URL": url})
+    async with running(postgres.server(site, port, password, place.home / "postgres.log")):
+        await migrate.prepare(url, migrate.passwords("of the tests"))
+        await execute(url, "create table words (number int)")
+        await execute(url, WRITE, 1, 500)
+        await asyncio.to_thread(archive.backup, there, file)
+        await execute(url, WRITE, 501, 900)
+        await execute(url, "drop schema messaging cascade")
+
+        await asyncio.to_thread(archive.restore, there, file)
+
         assert await execute(url, ALL) == [*range(1, 501)]
         assert await execute(url, HELD) == 1
 
