@@ -31,7 +31,7 @@ THREADS = """
         (select count(*) from messaging.reactions r join messaging.messages o on o.id = r.message_id
             where o.conversation_id = v.id and r.emoji <> '') as reactions,
         (select count(distinct e.body) from messaging.outbox e
-            where e.key = v.id::text and e.type like '%.MessageReceived') as told
+            where e.key = v.id::text and e.type like '%%.MessageReceived') as told
     from messaging.conversations v join messaging.contacts c on c.id = v.contact_id
     join messaging.instances i on i.id = v.instance_id join messaging.messages m on m.conversation_id = v.id
     where i.instance_name = %(name)s group by v.id, c.id
@@ -64,7 +64,7 @@ async def simulator(office: Office) -> AsyncIterator[Simulator]:
 
 
 def introduce(simulator: Simulator) -> list[str]:
-    """Some are known by phone, some by their lid too, some at first by nothing else."""
+    """Some are known by their phone, some by their lid too."""
     phones = [f"551198{n:07d}" for n in range(PEOPLE)]
     for n, phone in enumerate(phones):
         if n % 3:
