@@ -55,6 +55,18 @@ STORE = """
     order by message_id
     on conflict do nothing returning id
 """
+# Told again with another time: the earliest counts, whichever came first. What is sent from here has its own.
+REDATE = """
+    with moved as (
+        update messages m set timestamp = r.timestamp
+        from jsonb_to_recordset(%(rows)s::jsonb)
+            as r(instance_id uuid, message_id text, timestamp timestamptz)
+        where m.instance_id = r.instance_id and m.message_id = r.message_id
+          and m.origin in ('customer', 'phone') and m.timestamp - r.timestamp >= interval '1 second'
+        returning m.id, m.timestamp
+    )
+    update conversations c set last_message_at = moved.timestamp from moved where c.last_message_id = moved.id
+"""
 PROGRESS = {"failed": 3, "sent": 4, "delivered": 6, "read": 7}
 HANDED_OVER = 2
 
@@ -136,6 +148,8 @@ async def _store(
         if row["id"] in stored:
             stored.discard(row["id"])  # twice in one batch is once
             taken.append(Taken(one, row, header))
+    if len(taken) < len(rows):
+        await session.run(REDATE, rows=orjson.dumps(rows).decode())
     await media.expect(session, [(one.row["id"], one.arrival.message) for one in taken])
     return taken
 

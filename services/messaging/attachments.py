@@ -40,9 +40,14 @@ async def payload(media: str) -> str:
     return (await asyncio.to_thread(b64encode, content)).decode()
 
 
-def caption(message_type: str, content: str) -> str | None:
-    """Our own label of a file without a caption is for the inbox only."""
-    return None if content == LABELS.get(message_type) else content
+def label(message_type: str, name: str | None) -> str:
+    """What stands in the thread for a file without a caption; the same words as when its echo comes."""
+    return (name if message_type == "document" else None) or LABELS.get(message_type, "")
+
+
+def caption(message_type: str, content: str, name: str | None) -> str | None:
+    """Our own label of a file is for the inbox only."""
+    return None if content in (LABELS.get(message_type), label(message_type, name)) else content
 
 
 def decoded(text: str) -> bytes:

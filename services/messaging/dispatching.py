@@ -105,7 +105,7 @@ async def _deliver(server: Server, row: Row, media: str | None, quoted: Quoted |
         kind=row.message_type,
         media=media,
         mimetype=row.media_mimetype,
-        caption=attachments.caption(row.message_type, row.content),
+        caption=attachments.caption(row.message_type, row.content, row.media_filename),
         file_name=row.media_filename,
         quoted=quoted,
     )
@@ -118,12 +118,12 @@ def _quoted(row: Row | None) -> Quoted | None:
 
 
 async def _settle(db: Database, row: Row, result: Sent | CallFailed) -> None:
-    """The outcome must not be lost to a deadlock or a short outage; at the worst it becomes unknown."""
+    """The outcome must not be lost to a deadlock, a short outage, or its echo, stored at this moment."""
     for attempt in range(TRIES):
         try:
             await _write(db, row, result)
             return
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.errors.UniqueViolation) as error:
             log.warning("outcome_not_written", message_id=row.message_id, error=type(error).__name__)
             await asyncio.sleep(0.1 * 10**attempt)
 

@@ -110,7 +110,7 @@ async def _draft(
             session, actor, request.media_url, request.media_mimetype, request.file_name
         )
     return Draft(
-        content=await _content(session, actor, request),
+        content=await _content(session, actor, request, file.name if file else None),
         origin="human",
         message_type=kind,
         media_url=file.place if file else None,
@@ -125,17 +125,17 @@ async def _draft(
     )
 
 
-async def _content(session: Session, actor: Actor, request: pb.SendMessageRequest) -> str:
+async def _content(session: Session, actor: Actor, request: pb.SendMessageRequest, name: str | None) -> str:
     kind = request.message_type or "text"
     if kind != "text":
-        return request.content or attachments.LABELS[kind]
+        return request.content or attachments.label(kind, name)
     content = request.content
     if request.HasField("template_context"):
         content = filled(content, request.template_context, now())
     if request.skip_agent_prefix or request.is_internal:
         return content
-    name = await session.scalar(select(Person.full_name).where(Person.id == actor.id))
-    return f"*{name}*: {content}" if name else content
+    author = await session.scalar(select(Person.full_name).where(Person.id == actor.id))
+    return f"*{author}*: {content}" if author else content
 
 
 def filled(content: str, context: pb.TemplateContext, at: datetime) -> str:

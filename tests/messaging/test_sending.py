@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from protos import messaging_pb2 as pb
-from services.messaging import deliveries, sending
+from services.kit.db import Row, Session
+from services.messaging import deliveries, outcomes, sending
 from services.messaging.sending import MessageNotSent, OutcomeUnknown
 from tests.fakes.evolution_webhooks import Fault
-from tests.messaging.builders import thread
+from tests.messaging.builders import receive, thread, upsert
 from tests.messaging.conftest import Shop
 from tests.support import INTELLIGENCE, SUPERVISOR
 
@@ -168,3 +169,26 @@ async def test_what_was_written_before_a_restore_is_not_answered_by_the_ai_again
     )
 
     assert (answer.accepted, answer.reason) == (False, "restored")
+
+
+async def test_an_echo_that_is_stored_while_the_outcome_is_written_makes_no_second_message(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    shop.simulator.plan.echo = "never"
+    make_room = outcomes._make_room
+
+    async def too_early(session: Session, row: Row, external_id: str) -> int:
+        room = await make_room(session, row, external_id)
+        monkeypatch.setattr(outcomes, "_make_room", make_room)
+        to = f"{PHONE}@s.whatsapp.net"
+        await receive(shop.db, upsert(shop.name, "Outras", remoteJid=to, fromMe=True, id=external_id))
+        return room
+
+    monkeypatch.setattr(outcomes, "_make_room", too_early)
+    sent = await sending.send(shop.db, SUPERVISOR, said(conversation, "Bom dia!"))
+
+    mine = [one for one in await thread(shop.db, conversation.id) if one.is_from_me]
+    assert [one.id for one in mine] == [sent.message.id]
+    assert sent.message.status in ("sent", "delivered", "read")
+    assert sent_texts(shop) == ["Bom dia!"]
