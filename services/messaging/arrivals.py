@@ -18,6 +18,7 @@ from services.messaging import changes, contacts, echoes, headers, media, optout
 from services.messaging.contacts import Seen
 from services.messaging.headers import COLUMNS, Header
 from services.messaging.inbound import Message
+from services.messaging.optouts import Said
 from services.messaging.words import vector
 
 AHEAD = timedelta(minutes=5)  # a time further ahead than this is a clock gone wrong
@@ -232,7 +233,8 @@ async def _announce(session: Session, taken: list[Taken]) -> None:
     await headers.write(session, [*{one.header.id: one.header for one in taken}.values()])
     await emit(session, *map(_opened, opened.values()), *map(_reopened, reopened.values()), *assigned)
     await emit(session, *map(_told, live))
-    await optouts.hear(session, live)
+    said = [Said(one.arrival.message, one.row["id"], one.row["timestamp"], one.header) for one in live]
+    await optouts.hear(session, said)
 
 
 def _is_from_a_person(taken: Taken) -> bool:

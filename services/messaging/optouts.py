@@ -1,8 +1,8 @@
 """Opting out: a customer says a word, is told once, and is left alone until the customer asks otherwise."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
@@ -11,10 +11,9 @@ from services.kit.clock import now, parse
 from services.kit.db import Session
 from services.kit.outbox import emit
 from services.messaging import queueing
+from services.messaging.headers import Header
+from services.messaging.inbound import Message
 from services.messaging.models import Contact
-
-if TYPE_CHECKING:
-    from services.messaging.arrivals import Taken
 
 OUT = {"sair", "parar", "stop", "cancelar"}
 IN = {"voltar"}
@@ -23,35 +22,45 @@ GOODBYE = "Pronto, você não vai mais receber nossas mensagens automáticas. Pa
 WELCOME = "Pronto, você voltará a receber nossas mensagens. Para parar, responda SAIR."
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that came, under our id and at its time, and the conversation that it came to."""
+
+    message: Message
+    id: str
+    at: str
+    header: Header
+
+
 def wish(content: str) -> bool | None:
     """What the whole message asks for: False to be left alone, True to hear again, None neither."""
     word = content.strip().rstrip(".!").casefold()
     return False if word in OUT else True if word in IN else None
 
 
-async def hear(session: Session, taken: "Sequence[Taken]") -> None:
+async def hear(session: Session, said: Sequence[Said]) -> None:
     """The latest word counts, whatever order they come in."""
-    for one in taken:
-        message = one.arrival.message
+    for one in said:
+        message = one.message
         opted_in = wish(message.content) if message.message_type == "text" else None
         if opted_in is not None and not message.from_me and not message.chat.is_group:
             await _follow(session, one, opted_in)
 
 
-async def _follow(session: Session, one: "Taken", opted_in: bool) -> None:
-    contact, said_at = one.header.contact_id, one.row["timestamp"]
+async def _follow(session: Session, said: Said, opted_in: bool) -> None:
+    contact = said.header.contact_id
     known = await session.first(
         select(Contact.opt_in, Contact.opt_in_updated_at).where(Contact.id == contact).with_for_update()
     )
-    if known is None or (known.opt_in_updated_at or "") >= said_at:
+    if known is None or (known.opt_in_updated_at or "") >= said.at:
         return
     await session.run(
-        update(Contact).where(Contact.id == contact).values(opt_in=opted_in, opt_in_updated_at=said_at)
+        update(Contact).where(Contact.id == contact).values(opt_in=opted_in, opt_in_updated_at=said.at)
     )
     if known.opt_in == opted_in:
         return
     event = pb.ContactOptedIn if opted_in else pb.ContactOptedOut
-    await emit(session, event(contact_id=contact, instance_id=one.header.instance_id))
-    if now() - parse(said_at) < ANSWERED_WITHIN:
+    await emit(session, event(contact_id=contact, instance_id=said.header.instance_id))
+    if now() - parse(said.at) < ANSWERED_WITHIN:
         text = WELCOME if opted_in else GOODBYE
-        await queueing.say(session, one.header.id, text, key=f"opt-out:{one.row['id']}")
+        await queueing.say(session, said.header.id, text, key=f"opt-out:{said.id}")
