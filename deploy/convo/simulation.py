@@ -23,7 +23,7 @@ class Scenario:
 
 
 SCENARIOS = {
-    "duvida": Scenario(("Oi!", "Qual é o horário de atendimento?", "E as formas de pagamento?")),
+    "duvida": Scenario(("Qual é o horário de atendimento?", "E as formas de pagamento?")),
     "reclamacao": Scenario(("Meu pedido não chegou", "Isso é um absurdo!", "Quero falar com um atendente")),
     "venda": Scenario(("Bom dia", "Quero um orçamento de 50 uniformes", "Eu decido, e preciso até sexta")),
     "duplicados": Scenario(("Uma mensagem", "Outra mensagem"), mode="human", plan={"copies": 5}),

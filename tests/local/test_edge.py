@@ -87,6 +87,7 @@ async def test_its_log_has_paths_but_neither_queries_nor_invitations(
 ) -> None:
     await edge.get("/api/events", params={"ticket": "secret-1"}, headers={"authorization": "secret-2"})
     await edge.post("/api/team/accept-invite/secret-3", json={"password": "secret-4"})
+    await edge.get("/sim/customers/secret-5/events")
 
     await asyncio.wait_for(process.until(lambda: logged(folder / "envoy.log")), 20)
     text = (folder / "envoy.log").read_text()
