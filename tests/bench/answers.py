@@ -70,7 +70,8 @@ async def _one_turn(office: Office, customer: str) -> list[float]:
     took = []
     for count in range(1, TURNS + 1):
         started = time.perf_counter()
-        office.simulator.say(customer, QUESTION, instance=office.instance)
+        asked = f"Sou o cliente {customer[-2:]}, {count}: {QUESTION.lower()}"  # no text comes twice
+        office.simulator.say(customer, asked, instance=office.instance)
         await office.simulator.wait_for(customer, count, timeout=30)
         took.append((time.perf_counter() - started) * 1000)
         await office.simulator.settled()
