@@ -32,10 +32,12 @@ class Undo(Exception):
     """Ends a test's transaction."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 async def addresses() -> AsyncIterator[Addresses]:
+    """In the environment before anything reads its settings, which happens once."""
     with open_folder() as folder:
         async with infrastructure.started(folder) as addresses:
+            os.environ |= addresses.environment
             yield addresses
 
 

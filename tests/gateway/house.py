@@ -27,7 +27,7 @@ from services.kit import service as bootstrap
 from services.kit.db import Database
 from services.kit.peers import Peer, connect
 from services.kit.service import Service
-from services.kit.settings import Settings, load
+from services.kit.settings import Settings
 from services.kit.tables import new_id
 from services.kit.tokens import Callers, People
 from tests import conformance
@@ -118,8 +118,6 @@ def is_there(name: str) -> bool:
 
 @asynccontextmanager
 async def built(addresses: Addresses, folder: Path) -> AsyncIterator[House]:
-    os.environ |= addresses.environment  # features read their settings themselves
-    load.cache_clear()
     url = addresses.database_url.rpartition("/")[0] + "/gateway"
     urls = await migrate.prepare(url, migrate.passwords("of the tests"))
     house = House(addresses, folder, urls, dict(zip(SERVICES, ports.free(len(SERVICES)), strict=True)))

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.local.infrastructure import Addresses
 from protos import messaging_pb2 as pb
 from services.kit import jobs
 from services.kit.db import Database
@@ -23,11 +22,6 @@ from tests.fakes.whatsapp import Simulator
 from tests.messaging.builders import inbox, make_instance, receive
 
 os.environ["EGRESS_PRIVATE"] = "localhost, 127.0.0.0/8, ::1"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def environment(addresses: Addresses) -> None:
-    os.environ.update(addresses.environment)
 
 
 @pytest.fixture(scope="session")

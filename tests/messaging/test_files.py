@@ -1,6 +1,6 @@
 """Files: whose they are, who may have them, what is looked at before it is given out, what is swept."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -8,12 +8,10 @@ import httpx2
 import pytest
 from sqlalchemy import insert, update
 
-from deploy.local.infrastructure import Addresses
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Session
-from services.kit.settings import load
 from services.kit.tables import new_id
 from services.messaging import files
 from services.messaging.files import FileInUse, FileNotFound, FileTooLarge, KindRefused, NotYours
@@ -26,13 +24,8 @@ Request = TypeVar("Request")
 
 
 @pytest.fixture(autouse=True)
-async def _bucket(addresses: Addresses, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    for name, value in addresses.environment.items():
-        monkeypatch.setenv(name, value)
-    load.cache_clear()
+async def _bucket() -> None:
     await files.ensure_bucket()
-    yield
-    load.cache_clear()
 
 
 async def do(db: Database, fn: Callable[..., Any], actor: Actor, request: Any) -> Any:

@@ -99,14 +99,15 @@ async def crowd(databases: dict[str, Database]) -> AsyncIterator[tuple[str, str]
 
 
 @contextmanager
-def watched() -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """Every statement that is run meanwhile, with its parameters."""
+def watched(session: Session) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Every statement that the session runs meanwhile, with its parameters."""
     seen: list[tuple[str, dict[str, Any]]] = []
     execute = Session._execute
 
     async def watching(self: Session, statement: Any, values: dict[str, Any]) -> Any:
         sql, parameters = (statement, values) if isinstance(statement, str) else bind(statement, {**values})
-        seen.append((sql, parameters))
+        if self is session:
+            seen.append((sql, parameters))
         return await execute(self, statement, values)
 
     Session._execute = watching  # type: ignore[method-assign]
@@ -119,7 +120,7 @@ def watched() -> Iterator[list[tuple[str, dict[str, Any]]]]:
 async def touched(db: Database, work: Callable[[Session], Awaitable[Any]]) -> dict[str, int]:
     """How many rows each statement of a piece of work read, whether or not it gave them out."""
     async with db.begin() as session:
-        with watched() as seen:
+        with watched(session) as seen:
             await work(session)
         counts = {}
         for sql, parameters in seen:
@@ -195,7 +196,7 @@ async def test_what_everybody_says_is_looked_up_to_a_bound_and_then_walked(
 
 async def test_the_list_is_a_walk_of_an_index_without_a_sort(db: Database, crowd: tuple[str, str]) -> None:
     async with db.begin() as session:
-        with watched() as seen:
+        with watched(session) as seen:
             await inbox.list_conversations(session, SUPERVISOR, pb.ListConversationsRequest(limit=PAGE))
         (sql, parameters) = seen[0]
         rows = await session.all(f"explain {sql}", **parameters)
