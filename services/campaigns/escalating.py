@@ -9,8 +9,8 @@ from protos import campaigns_pb2 as pb
 from protos import intelligence_pb2 as intelligence
 from services.campaigns import briefings, distribution, handovers, notifications, people
 from services.campaigns.briefings import Assessment, Briefing, assess, canonical
+from services.campaigns.escalation_models import Escalation
 from services.campaigns.escalations import PRIORITIES, locked_active, read, shown
-from services.campaigns.models import Escalation
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session

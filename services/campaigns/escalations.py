@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, se
 
 from protos import campaigns_pb2 as pb
 from services.campaigns import lists
-from services.campaigns.models import Escalation
+from services.campaigns.escalation_models import Escalation
 from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse

@@ -11,7 +11,7 @@ from protos import intelligence_pb2 as intelligence
 from protos import messaging_pb2 as messaging
 from services.campaigns import lists, offers, peers, slot_texts
 from services.campaigns.escalating import ConversationNotFound
-from services.campaigns.models import SchedulingIntent
+from services.campaigns.meeting_models import SchedulingIntent
 from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, update
 from protos import campaigns_pb2 as pb
 from protos import messaging_pb2 as messaging
 from services.campaigns import booking, peers, reminder_texts, workspace
+from services.campaigns.meeting_models import Meeting
 from services.campaigns.meetings import (
     BLOCKING,
     TRANSITIONS,
@@ -20,7 +21,6 @@ from services.campaigns.meetings import (
     refuse_strangers,
     visible,
 )
-from services.campaigns.models import Meeting
 from services.kit.actor import Actor
 from services.kit.clock import now, parse, rfc3339
 from services.kit.db import Database, Row, Session

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, insert, or_, select, true
 from protos import campaigns_pb2 as pb
 from protos import messaging_pb2, sales_pb2
 from services.campaigns import booking, lists, peers, people
-from services.campaigns.models import Attendee, Meeting
+from services.campaigns.meeting_models import Attendee, Meeting
 from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse

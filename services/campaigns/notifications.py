@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from protos import campaigns_pb2 as pb
 from services.campaigns import lists
-from services.campaigns.models import Notification
+from services.campaigns.escalation_models import Notification
 from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now

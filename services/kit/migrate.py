@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import MetaData
 from sqlalchemy.exc import OperationalError
 
 SERVICES = ("identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
@@ -98,13 +99,20 @@ def check(service: str, url: str) -> None:
     command.check(_config(service, url))
 
 
+def metadata(service: str) -> MetaData:
+    """All tables of a service: those of its models.py, and of the modules named *_models.py beside it."""
+    for path in sorted((KIT.parent / service).glob("*_models.py")):
+        importlib.import_module(f"services.{service}.{path.stem}")
+    known: MetaData = importlib.import_module(f"services.{service}.models").Base.metadata
+    return known
+
+
 def _config(service: str, url: str) -> Config:
-    models = importlib.import_module(f"services.{service}.models")
     config = Config()
     config.set_main_option("script_location", str(KIT / "migrations"))
     config.set_main_option("version_locations", str(KIT.parent / service / "migrations"))
     config.set_main_option("path_separator", "os")
-    config.attributes.update(schema=service, metadata=models.Base.metadata, url=_engine_url(url))
+    config.attributes.update(schema=service, metadata=metadata(service), url=_engine_url(url))
     return config
 
 

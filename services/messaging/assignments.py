@@ -14,7 +14,8 @@ from services.kit.outbox import emit
 from services.kit.pb import columns, fill
 from services.kit.tables import new_id
 from services.messaging import conversations, turns
-from services.messaging.models import Assignment, Contact, Conversation, Message, Person
+from services.messaging.inbox_models import Assignment, Person
+from services.messaging.models import Contact, Conversation, Message
 from services.messaging.visibility import ConversationNotFound, visible
 from services.messaging.words import vector
 

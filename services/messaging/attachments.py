@@ -15,7 +15,7 @@ from services.kit.db import Database, Session
 from services.kit.errors import Invalid
 from services.messaging import files
 from services.messaging.files import FileNotFound, KindRefused
-from services.messaging.models import File
+from services.messaging.message_models import File
 from services.messaging.settings import callable_hosts, settings, store
 
 LABELS = {"image": "📷 Imagem", "audio": "🎵 Áudio", "video": "🎥 Vídeo", "document": "📄 Documento"}

@@ -9,7 +9,8 @@ from services.kit.actor import Actor
 from services.kit.db import Row, Session
 from services.kit.pb import columns
 from services.messaging import threads
-from services.messaging.models import Contact, Conversation, Instance, Person
+from services.messaging.inbox_models import Person
+from services.messaging.models import Contact, Conversation, Instance
 from services.messaging.visibility import VISIBLE, ConversationNotFound, viewer, visible
 
 MESSAGES_DEFAULT, MESSAGES_MOST = 100, 500

@@ -13,8 +13,9 @@ from services.kit.errors import Invalid
 from services.kit.outbox import emit
 from services.kit.tables import new_id
 from services.messaging import attachments, dispatching, gate, queueing, threads
-from services.messaging.models import Conversation, Send
+from services.messaging.models import Conversation
 from services.messaging.queueing import PRIORITIES, TARGET, Draft
+from services.messaging.send_models import Send
 from services.messaging.visibility import ConversationNotFound
 
 MOST = 500

@@ -19,9 +19,10 @@ from services.messaging import attachments, instances, links, outcomes
 from services.messaging.evolution import outgoing
 from services.messaging.evolution.calls import CallFailed, NotSent, Server, Unknown
 from services.messaging.evolution.outgoing import Key, Quoted, Sent
-from services.messaging.models import Contact, Gate, Message, Send
+from services.messaging.models import Contact, Message
 from services.messaging.outcomes import Proof
 from services.messaging.queueing import BULK
+from services.messaging.send_models import Gate, Send
 
 HUMAN = 1
 PAUSES = (0.5, 1.5)  # somebody waits for the answer

@@ -12,8 +12,8 @@ from services.messaging import contacts, instances, outcomes
 from services.messaging.evolution import calls, lookups
 from services.messaging.evolution.calls import CallFailed
 from services.messaging.inbound import PHONES, Message
-from services.messaging.models import Send
 from services.messaging.outcomes import Proof
+from services.messaging.send_models import Send
 
 BATCH = 20
 BEFORE, AFTER = timedelta(seconds=10), timedelta(minutes=5)  # around the claim; a call takes half a minute

@@ -30,7 +30,8 @@ from services.messaging import files, instances
 from services.messaging.evolution import lookups
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.inbound import Media
-from services.messaging.models import File, MediaJob, Message
+from services.messaging.message_models import File, MediaJob
+from services.messaging.models import Message
 from services.messaging.settings import callable_hosts, settings, store
 
 AT_ONCE = 4

@@ -8,7 +8,8 @@ from services.kit.db import Session
 from services.kit.tables import new_id
 from services.messaging.headers import PREVIEW
 from services.messaging.inbound import Edit
-from services.messaging.models import Conversation, Message, Version
+from services.messaging.message_models import Version
+from services.messaging.models import Conversation, Message
 from services.messaging.statuses import Target
 from services.messaging.words import vector
 

@@ -19,7 +19,8 @@ from services.kit.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from services.kit.log import log
 from services.kit.outbox import emit
 from services.kit.tables import new_id
-from services.messaging.models import Conversation, File, Message
+from services.messaging.message_models import File
+from services.messaging.models import Conversation, Message
 from services.messaging.settings import store
 from services.messaging.visibility import visible
 

@@ -20,8 +20,8 @@ from services.kit.db import Database, Row, Session
 from services.kit.log import log
 from services.kit.outbox import emit
 from services.messaging import dispatching, drafts
-from services.messaging.models import Gate, Send
 from services.messaging.queueing import BULK, URGENT
+from services.messaging.send_models import Gate, Send
 
 POLL = 0.25
 MOST_AT_ONCE = 8  # calls of one instance that one process has under way

@@ -26,7 +26,8 @@ from services.kit.errors import Invalid
 from services.kit.pages import NotOurCursor, Page
 from services.messaging import search
 from services.messaging.conversations import HEADER, shown
-from services.messaging.models import Conversation, Tally
+from services.messaging.inbox_models import Tally
+from services.messaging.models import Conversation
 from services.messaging.threads import is_ours
 
 NEVER = "-infinity"

@@ -13,7 +13,8 @@ from services.kit.actor import Actor
 from services.kit.db import Session
 from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.pb import columns, fill
-from services.messaging.models import Instance, Macro
+from services.messaging.inbox_models import Macro
+from services.messaging.models import Instance
 
 SHOWN = select(*columns(pb.Macro, Macro))
 LONGEST_SHORTCUT = 20

@@ -17,7 +17,7 @@ from services.messaging.evolution import outgoing
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.evolution.outgoing import Key
 from services.messaging.inbound import Edit
-from services.messaging.models import Version
+from services.messaging.message_models import Version
 from services.messaging.statuses import Target
 
 EDIT_WINDOW = timedelta(minutes=15)

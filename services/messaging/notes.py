@@ -13,7 +13,7 @@ from services.kit.errors import Invalid, NotFound
 from services.kit.outbox import emit
 from services.kit.pb import columns, fill
 from services.messaging import conversations
-from services.messaging.models import Note, Person
+from services.messaging.inbox_models import Note, Person
 
 SHOWN = (
     select(*columns(pb.Note, Note), Person.full_name.label("created_by_name"))

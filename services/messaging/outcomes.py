@@ -13,7 +13,8 @@ from services.kit.clock import now
 from services.kit.db import Row, Session
 from services.kit.outbox import emit
 from services.messaging import changes
-from services.messaging.models import Conversation, Message, Send
+from services.messaging.models import Conversation, Message
+from services.messaging.send_models import Send
 from services.messaging.statuses import HANDED_OVER, REFUSED, SENDING, SHOWN, UNKNOWN
 
 ECHO_AROUND = timedelta(seconds=5)

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from protos import identity_pb2
 from services.kit.db import Database
 from services.messaging import assignments, peers
-from services.messaging.models import Person
+from services.messaging.inbox_models import Person
 
 KNOWN = ("full_name", "avatar_url", "role", "is_active", "is_approved", "updated_at")
 REMEMBER = insert(Person).values({name: bindparam(name) for name in ("id", *KNOWN)})

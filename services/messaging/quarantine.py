@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from services.kit.clock import now
 from services.kit.db import Database
 from services.kit.log import log
-from services.messaging.models import Quarantined
+from services.messaging.message_models import Quarantined
 
 NO_INSTANCE = "Instance not found"
 MOST_OF_STRANGERS = 20_000  # anybody may post for an instance that does not exist

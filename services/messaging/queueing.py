@@ -13,7 +13,8 @@ from services.kit.db import Row, Session
 from services.kit.outbox import emit
 from services.kit.tables import new_id
 from services.messaging.headers import PREVIEW
-from services.messaging.models import Contact, Conversation, Gate, Message, Send
+from services.messaging.models import Contact, Conversation, Message
+from services.messaging.send_models import Gate, Send
 from services.messaging.words import vector
 
 PRIORITIES = {"human": 1, "ai": 2, "system": 2, "reminder": 3, "campaign": 4}

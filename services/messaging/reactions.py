@@ -9,7 +9,7 @@ from protos import messaging_pb2 as pb
 from services.kit.clock import now, rfc3339
 from services.kit.db import Session
 from services.messaging.inbound import Reaction as Told
-from services.messaging.models import Reaction
+from services.messaging.message_models import Reaction
 from services.messaging.statuses import Target
 
 ME = "me"

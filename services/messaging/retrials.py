@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from services.kit.clock import now
 from services.kit.db import Database, Row
 from services.messaging import webhooks
-from services.messaging.models import Quarantined
+from services.messaging.message_models import Quarantined
 from services.messaging.quarantine import PAUSE
 from services.messaging.webhooks import Delivery
 

@@ -12,7 +12,8 @@ from services.kit.actor import Actor
 from services.kit.db import Session
 from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.pb import columns, fill
-from services.messaging.models import AssignmentRule, Instance, Person
+from services.messaging.inbox_models import AssignmentRule, Person
+from services.messaging.models import Instance
 
 SHOWN = select(*columns(pb.AssignmentRule, AssignmentRule))
 

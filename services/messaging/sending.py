@@ -18,7 +18,8 @@ from services.kit.outbox import emit
 from services.kit.tables import new_id
 from services.messaging import attachments, dispatching, gate, queueing, threads
 from services.messaging.attachments import Attachment
-from services.messaging.models import Conversation, Message, Person
+from services.messaging.inbox_models import Person
+from services.messaging.models import Conversation, Message
 from services.messaging.queueing import SEEN, TARGET, Draft
 from services.messaging.settings import settings
 from services.messaging.visibility import ConversationNotFound, visible

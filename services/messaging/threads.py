@@ -14,7 +14,8 @@ from services.kit.db import Row, Session
 from services.kit.errors import Invalid, NotFound
 from services.kit.pb import columns
 from services.messaging import attachments
-from services.messaging.models import Conversation, Instance, Message, Reaction
+from services.messaging.message_models import Reaction
+from services.messaging.models import Conversation, Instance, Message
 from services.messaging.settings import store
 from services.messaging.visibility import visible
 

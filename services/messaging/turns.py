@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select, update
 from protos import messaging_pb2 as pb
 from services.kit.db import Row, Session
 from services.messaging.headers import Header
-from services.messaging.models import Assignment, AssignmentRule, Person
+from services.messaging.inbox_models import Assignment, AssignmentRule, Person
 
 RULES = (
     select(

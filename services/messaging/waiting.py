@@ -5,7 +5,7 @@ from sqlalchemy import delete
 from services.kit.clock import now
 from services.kit.db import Database
 from services.messaging import changes, parking
-from services.messaging.models import Parked
+from services.messaging.message_models import Parked
 
 
 async def apply_what_came(db: Database) -> None:

@@ -12,15 +12,14 @@ from protos.intelligence_pb2_grpc import add_IntelligenceServicer_to_server
 from protos.messaging_pb2_grpc import add_MessagingServicer_to_server
 from protos.sales_pb2_grpc import add_SalesServicer_to_server
 from services.campaigns import peers, workspace
-from services.campaigns.models import Base
 from services.campaigns.settings import Settings
-from services.kit import clock
+from services.kit import clock, migrate
 from services.kit.db import Database
 from services.kit.tokens import Callers
 from tests.campaigns.colleagues import Identity, Intelligence, Sales
 from tests.campaigns.messaging_server import Gate
 
-TABLES = ", ".join(table.name for table in Base.metadata.sorted_tables)
+TABLES = ", ".join(table.name for table in migrate.metadata("campaigns").sorted_tables)
 
 
 @pytest.fixture(scope="session")
@@ -92,3 +91,10 @@ def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     yield put
     monkeypatch.setattr(clock, "_offset", 0.0)
     monkeypatch.setattr(clock, "_checked", -1.0)
+
+
+@pytest.fixture
+def by_hand(identity: Identity) -> Identity:
+    """Nothing is distributed by itself."""
+    identity.config["escalations.auto_distribute"] = False
+    return identity

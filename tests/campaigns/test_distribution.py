@@ -1,8 +1,6 @@
-"""Giving escalations to people, under the lock of the pool; and what happens while they wait."""
+"""Giving escalations to people, under the lock of the pool."""
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,34 +8,20 @@ import pytest
 from protos import campaigns_pb2 as pb
 from protos import identity_pb2
 from protos import messaging_pb2 as messaging
-from services.campaigns import distribution, distribution_config, queue_timers, resolutions
+from services.campaigns import distribution, distribution_config, resolutions
 from services.campaigns.distribution import NotDistributable
 from services.campaigns.escalations import EscalationEnded, EscalationNotFound
-from services.kit.clock import now
 from services.kit.db import Database
 from services.kit.errors import Invalid, Unavailable
 from services.kit.tables import new_id
 from tests.campaigns.colleagues import Identity
-from tests.campaigns.messaging_server import Chat, Gate, Trouble
-from tests.campaigns.world import announced, at_once, escalation, rows_of, settle, tell
+from tests.campaigns.messaging_server import Gate, Trouble
+from tests.campaigns.world import announced, at_once, rows_of, settle, tell, waiting
 from tests.support import JOAO, MARIA, SUPERVISOR
-
-Put = Callable[[datetime], None]
 
 
 async def distribute(db: Database, **fields: Any) -> pb.DistributeEscalationsResponse:
     return await distribution.distribute(db, SUPERVISOR, pb.DistributeEscalationsRequest(**fields))
-
-
-@pytest.fixture
-def by_hand(identity: Identity) -> Identity:
-    """Nothing is distributed by itself."""
-    identity.config["escalations.auto_distribute"] = False
-    return identity
-
-
-async def waiting(db: Database, gate: Gate, count: int, **fields: Any) -> list[pb.Escalation]:
-    return [await escalation(db, gate.open(Chat()).id, **fields) for _ in range(count)]
 
 
 async def test_a_hundred_at_once_are_shared_out_fairly(db: Database, gate: Gate, by_hand: Identity) -> None:
@@ -296,47 +280,6 @@ async def test_whoever_was_given_it_last_keeps_it(db: Database, gate: Gate, by_h
 
     assert gate.chats[one.conversation_id].assigned_to == second
     assert gate.calls["AssignConversation"] == 2
-
-
-async def test_what_waits_becomes_more_urgent_once_in_each_stretch(
-    db: Database, gate: Gate, by_hand: Identity, set_clock: Put
-) -> None:
-    agent = by_hand.add(status="offline")
-    await waiting(db, gate, 2, priority="low")
-    start = now()
-
-    async def priorities_after(minutes: float) -> list[str]:
-        set_clock(start + timedelta(minutes=minutes))
-        await at_once(*(queue_timers.watch(db) for _ in range(10)))
-        return [row.priority for row in await rows_of(db, "select priority from escalations")]
-
-    assert await priorities_after(9) == ["low", "low"]
-    assert await priorities_after(10.5) == ["medium", "medium"]
-    assert await priorities_after(12) == ["medium", "medium"]
-    assert await priorities_after(21) == ["high", "high"]
-    assert await priorities_after(500) == ["urgent", "urgent"]
-    assert await priorities_after(600) == ["urgent", "urgent"]
-    assert (await announced(db)).count("EscalationPriorityChanged") == 6
-    told = await rows_of(db, "select user_id from escalation_notifications where type = 'priority_change'")
-    assert {row.user_id for row in told} == {agent}
-
-
-async def test_what_waits_too_long_is_told_once_and_tried_again(
-    db: Database, gate: Gate, identity: Identity, set_clock: Put
-) -> None:
-    agent = identity.add(status="offline")
-    bosses = {identity.add("supervisor"), identity.add("admin")}
-    (one,) = await waiting(db, gate, 1)
-    identity.people[agent].status = "online"
-    set_clock(now() + timedelta(minutes=31))
-
-    await at_once(*(queue_timers.watch(db) for _ in range(10)))
-    names = await settle(db)
-
-    told = await rows_of(db, "select user_id from escalation_notifications where type = 'timeout_warning'")
-    assert {row.user_id for row in told} == bosses
-    assert names.count("DistributionDue") == 1
-    assert gate.chats[one.conversation_id].assigned_to == agent
 
 
 async def test_without_identity_nothing_is_given_and_nothing_lost(

@@ -12,8 +12,7 @@ from services.campaigns.campaigns import CampaignNotFound
 from services.kit.db import Database
 from services.kit.tables import new_id
 from tests.campaigns.messaging_server import Gate, status
-from tests.campaigns.test_sending import flow, started
-from tests.campaigns.world import tell
+from tests.campaigns.world import flow, started, tell
 from tests.support import MARIA
 
 

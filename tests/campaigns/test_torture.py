@@ -16,8 +16,7 @@ from services.kit.db import Database
 from services.kit.errors import Refusal
 from services.kit.leases import end
 from tests.campaigns.messaging_server import Gate, Trouble, status
-from tests.campaigns.test_sending import counted, row_of
-from tests.campaigns.world import TAKE, _dispatch, announced, campaign, settle, tell
+from tests.campaigns.world import TAKE, _dispatch, announced, campaign, counted, row_of, settle, tell
 from tests.support import SUPERVISOR
 
 PEOPLE = 200

@@ -20,8 +20,7 @@ from services.kit.leases import end
 from services.kit.tables import new_id
 from tests.campaigns.colleagues import Identity
 from tests.campaigns.messaging_server import Chat, Gate
-from tests.campaigns.test_sending import counted, row_of
-from tests.campaigns.world import campaign, rows_of
+from tests.campaigns.world import campaign, counted, row_of, rows_of
 from tests.support import SUPERVISOR
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from google.protobuf.message import Message
 
 from protos import campaigns_pb2 as pb
-from services.campaigns import campaigns, escalating, meetings
+from services.campaigns import campaigns, escalating, meetings, resolutions, starting
 from services.campaigns.subscriptions import SUBSCRIPTIONS
 from services.kit.actor import Actor
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database, Row
 from services.kit.subscriptions import handle
 from services.kit.tables import new_id
+from tests.campaigns.messaging_server import Chat, Gate
 from tests.support import SUPERVISOR
 
 TAKE = """
@@ -80,6 +81,55 @@ def soon(**delta: float) -> datetime:
 async def at_once(*works: Any) -> Sequence[Any]:
     """What each of these came to: a result, or what it raised."""
     return await asyncio.gather(*works, return_exceptions=True)
+
+
+async def started(db: Database, gate: Gate, count: int, **fields: Any) -> str:
+    gate.add_contacts(count)
+    draft = await campaign(db, **fields)
+    await starting.send(db, SUPERVISOR, pb.SendCampaignRequest(id=draft.id))
+    return draft.id
+
+
+async def row_of(db: Database, id: str) -> Row:
+    (row,) = await rows_of(db, "select * from campaigns where id = %(id)s", id=id)
+    return row
+
+
+async def counted(db: Database, id: str) -> dict[str, int]:
+    """How many recipients there are in each status; the counters must say the same."""
+    found = await rows_of(
+        db, "select status, count(*) from campaign_messages where campaign_id = %(id)s group by status", id=id
+    )
+    counts = {row.status: row.count for row in found}
+    row = await row_of(db, id)
+    delivered = counts.get("delivered", 0) + counts.get("read", 0)
+    assert row.sent_count == counts.get("sent", 0) + delivered
+    assert row.delivered_count == delivered
+    for name in ("pending", "queued", "read", "failed", "unknown", "cancelled"):
+        assert getattr(row, f"{name}_count") == counts.get(name, 0), name
+    return counts
+
+
+async def flow(db: Database, gate: Gate) -> None:
+    """Until nothing moves any more."""
+    await settle(db)
+    while gate.send_queued() or gate.events:
+        events, gate.events = gate.events, []
+        await tell(db, *events)
+        await settle(db)
+
+
+async def resolve(db: Database, actor: Actor, id: str, **fields: Any) -> pb.Escalation:
+    request = pb.ResolveEscalationRequest(id=id, **fields)
+    return (await resolutions.resolve(db, actor, request)).escalation
+
+
+async def prepare(db: Database, actor: Actor, id: str, **fields: Any) -> pb.PrepareEscalationResponse:
+    return await escalating.prepare(db, actor, pb.PrepareEscalationRequest(conversation_id=id, **fields))
+
+
+async def waiting(db: Database, gate: Gate, count: int, **fields: Any) -> list[pb.Escalation]:
+    return [await escalation(db, gate.open(Chat()).id, **fields) for _ in range(count)]
 
 
 async def _dispatch(db: Database, name: str, body: bytes, event_id: str) -> None:

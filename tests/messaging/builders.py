@@ -12,7 +12,7 @@ from services.kit.db import Database
 from services.kit.tables import new_id
 from services.messaging import conversations, instances, phones, waiting, webhooks
 from services.messaging.inbox import list_conversations as inbox_list
-from services.messaging.models import Person
+from services.messaging.inbox_models import Person
 from tests.support import ADMIN, SUPERVISOR
 
 GATEWAY = service("gateway")

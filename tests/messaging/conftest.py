@@ -16,10 +16,12 @@ from services.kit import jobs
 from services.kit.db import Database
 from services.kit.tables import new_id
 from services.messaging import gate
+from services.messaging.evolution.calls import Server
 from tests.fakes.evolution import simulate
 from tests.fakes.loopback import serve
 from tests.fakes.whatsapp import Simulator
 from tests.messaging.builders import inbox, make_instance, receive
+from tests.messaging.endpoint import Endpoint
 
 os.environ["EGRESS_PRIVATE"] = "localhost, 127.0.0.0/8, ::1"
 
@@ -64,3 +66,25 @@ async def shop(db: Database, sender: None) -> AsyncIterator[Shop]:
         async with db.begin() as session:
             await session.run("update instances set status = 'connected' where id = %(id)s", id=instance)
         yield Shop(db, simulator, instance, name)
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    endpoint = Endpoint()
+    route = Route("/{path:path}", endpoint.receive, methods=["POST"])
+    async with serve(Starlette(routes=[route])) as url:
+        endpoint.url = f"{url}/hooks"
+        yield endpoint
+
+
+@pytest.fixture
+async def simulator(endpoint: Endpoint) -> AsyncIterator[Simulator]:
+    async with simulate() as simulator:
+        simulator.instance("loja", webhook=endpoint.url)
+        simulator.plan.retry_delay = 0.01
+        yield simulator
+
+
+@pytest.fixture
+def server(simulator: Simulator) -> Server:
+    return Server(simulator.url, "loja-token", "loja")

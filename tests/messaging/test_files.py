@@ -15,7 +15,8 @@ from services.kit.db import Database, Session
 from services.kit.tables import new_id
 from services.messaging import files
 from services.messaging.files import FileInUse, FileNotFound, FileTooLarge, KindRefused, NotYours
-from services.messaging.models import Contact, Conversation, File, Instance, Message
+from services.messaging.message_models import File
+from services.messaging.models import Contact, Conversation, Instance, Message
 from services.messaging.settings import store
 from tests.support import ADMIN, JOAO, MARIA, SUPERVISOR, emitted
 

@@ -15,11 +15,12 @@ from protos.intelligence_pb2 import (
     NeedFinding,
     TimelineFinding,
 )
+from services.kit.actor import Actor
 from services.kit.db import Database, Row, Session
 from services.kit.tables import new_id
-from services.sales import leads
+from services.sales import leads, qualification
 from tests.sales.neighbours import Neighbours
-from tests.support import MARIA
+from tests.support import ADMIN, MARIA
 
 Event = TypeVar("Event", bound=Message)
 
@@ -123,3 +124,40 @@ def convinced(message: messaging_pb2.Message, **fields: Any) -> AnalyzeBantRespo
         "tokens_used": 321,
     }
     return AnalyzeBantResponse(**(found | fields))
+
+
+async def stored(db: Database, **values: Any) -> Row:
+    async with db.begin() as session:
+        return await lead(session, **values)
+
+
+async def qualify(db: Database, id: str, actor: Actor = MARIA, **fields: Any) -> pb.QualifyLeadResponse:
+    return await qualification.qualify(db, actor, pb.QualifyLeadRequest(id=id, **fields))
+
+
+async def detail(db: Database, id: str) -> pb.GetLeadResponse:
+    async with db.read() as session:
+        return await leads.get(session, ADMIN, pb.GetLeadRequest(id=id))
+
+
+async def talking(
+    db: Database, neighbours: Neighbours, *messages: messaging_pb2.Message, **values: Any
+) -> Row:
+    """A lead with a conversation."""
+    known = conversation(neighbours, *messages)
+    return await stored(db, conversation_id=known.conversation.id, contact_id=known.contact.id, **values)
+
+
+async def criteria(session: Session, **values: Any) -> str:
+    """Criteria of a sector of its own."""
+    sector = new_id()
+    await session.run(
+        "insert into lead_qualification_criteria (id, sector_id, budget_keywords, authority_keywords,"
+        " need_keywords, timeline_keywords, messages_before_qualification, auto_create_leads,"
+        " qualification_enabled) values (%(id)s, %(sector)s, '{}', '{}', '{}', '{}', %(after)s, %(creates)s,"
+        " %(enabled)s)",
+        id=new_id(),
+        sector=sector,
+        **{"after": 5, "creates": True, "enabled": True} | values,
+    )
+    return sector

@@ -1,30 +1,19 @@
 """Changes of a lead by people."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from protos import sales_pb2 as pb
-from services.kit.db import Database, Row
+from services.kit.db import Database
 from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from services.sales import changes, leads
-from services.sales.changes import AlreadyLinked, CannotReassign, StaleVersion
+from services.sales.changes import CannotReassign, StaleVersion
 from services.sales.leads import LeadExists, LeadNotFound
-from tests.sales.builders import changing, conversation, last_told, lead, told, waits
+from tests.sales.builders import changing, detail, last_told, stored, told, waits
 from tests.sales.neighbours import Neighbours
 from tests.support import ADMIN, JOAO, MARIA, SUPERVISOR
-
-
-async def stored(db: Database, **values: Any) -> Row:
-    async with db.begin() as session:
-        return await lead(session, **values)
-
-
-async def detail(db: Database, id: str) -> pb.GetLeadResponse:
-    async with db.read() as session:
-        return await leads.get(session, ADMIN, pb.GetLeadRequest(id=id))
 
 
 async def test_only_what_the_body_names_changes(db: Database) -> None:
@@ -299,48 +288,6 @@ async def test_a_colleagues_lead_does_not_exist(db: Database, fields: dict[str, 
 
     with pytest.raises(LeadNotFound):
         await changes.update(db, JOAO, changing(before.id, **fields))
-
-
-async def test_a_lead_is_linked_to_a_conversation_and_its_contact(
-    db: Database, neighbours: Neighbours
-) -> None:
-    known = conversation(neighbours)
-    before = await stored(db)
-
-    after = (await changes.update(db, MARIA, changing(before.id, conversation_id=known.conversation.id))).lead
-
-    assert (after.conversation_id, after.contact_id) == (known.conversation.id, known.contact.id)
-
-
-async def test_a_link_to_nothing_is_refused(db: Database, neighbours: Neighbours) -> None:
-    before = await stored(db)
-
-    with pytest.raises(Invalid) as refused:
-        await changes.update(db, MARIA, changing(before.id, contact_id=new_id()))
-
-    assert refused.value.fields == {"contactId": "does not exist"}
-
-
-@pytest.mark.parametrize("name", ["conversation_id", "contact_id"])
-@pytest.mark.parametrize("to", [new_id(), None], ids=["another", "none"])
-async def test_a_lead_stays_with_its_conversation(db: Database, name: str, to: str | None) -> None:
-    before = await stored(db, conversation_id=new_id(), contact_id=new_id())
-
-    with pytest.raises(AlreadyLinked) as refused:
-        await changes.update(db, MARIA, changing(before.id, **{name: to}))
-
-    assert refused.value.http == 409
-
-
-async def test_a_form_may_repeat_the_links(db: Database) -> None:
-    before = await stored(db, conversation_id=new_id(), contact_id=new_id())
-    form = changing(
-        before.id, conversation_id=before.conversation_id, contact_id=before.contact_id, name="Padaria Lua"
-    )
-
-    after = (await changes.update(db, MARIA, form)).lead
-
-    assert after.name == "Padaria Lua"
 
 
 async def test_a_lead_is_not_reopened_beside_an_open_one(db: Database) -> None:

@@ -7,19 +7,13 @@ import pytest
 
 from protos import messaging_pb2
 from protos import sales_pb2 as pb
-from services.kit.db import Database, Row, Session
+from services.kit.db import Database, Row
 from services.kit.errors import Unavailable
 from services.kit.tables import new_id
 from services.sales import conversations, leads
-from tests.sales.builders import conversation, convinced, last_told, lead, said, told, waits
+from tests.sales.builders import conversation, convinced, criteria, lead, said, told, waits
 from tests.sales.neighbours import Neighbours
 from tests.support import ADMIN, JOAO
-
-
-def received(conversation: str, **fields: Any) -> messaging_pb2.MessageReceived:
-    return messaging_pb2.MessageReceived(
-        **{"conversation_id": conversation, "message_id": new_id(), "contact_id": new_id()} | fields
-    )
 
 
 def due(context: messaging_pb2.ConversationContext) -> pb.QualificationDue:
@@ -42,96 +36,6 @@ async def logs_of(db: Database, context: messaging_pb2.ConversationContext) -> l
             "select * from lead_qualification_logs where conversation_id = %(id)s order by created_at, id",
             id=context.conversation.id,
         )
-
-
-async def criteria(session: Session, **values: Any) -> str:
-    """Criteria of a sector of its own."""
-    sector = new_id()
-    await session.run(
-        "insert into lead_qualification_criteria (id, sector_id, budget_keywords, authority_keywords,"
-        " need_keywords, timeline_keywords, messages_before_qualification, auto_create_leads,"
-        " qualification_enabled) values (%(id)s, %(sector)s, '{}', '{}', '{}', '{}', %(after)s, %(creates)s,"
-        " %(enabled)s)",
-        id=new_id(),
-        sector=sector,
-        **{"after": 5, "creates": True, "enabled": True} | values,
-    )
-    return sector
-
-
-async def test_every_fifth_message_of_a_conversation_makes_it_due(session: Session) -> None:
-    talk = new_id()
-    events = [received(talk) for _ in range(11)]
-
-    for event in events:
-        await conversations.count(session, event)
-
-    assert await told(session, talk) == ["QualificationDue", "QualificationDue"]
-    newest = await last_told(session, talk, pb.QualificationDue)
-    assert (newest.message_id, newest.contact_id) == (events[9].message_id, events[9].contact_id)
-
-
-async def test_conversations_are_counted_apart(session: Session) -> None:
-    one, other = new_id(), new_id()
-
-    for talk in (one, other, one, other, one, other, one, other):
-        await conversations.count(session, received(talk))
-
-    assert await told(session, one) == []
-    assert await told(session, other) == []
-
-
-async def test_groups_are_not_counted(session: Session) -> None:
-    talk = new_id()
-
-    for _ in range(6):
-        await conversations.count(session, received(talk, is_group=True))
-
-    assert await told(session, talk) == []
-
-
-async def test_a_sector_may_wait_for_fewer_messages(session: Session) -> None:
-    talk = new_id()
-    sector = await criteria(session, after=2)
-    await conversations.count(session, received(talk))
-    await session.run(
-        "update conversation_qualification_state set sector_id = %(sector)s where conversation_id = %(talk)s",
-        sector=sector,
-        talk=talk,
-    )
-
-    await conversations.count(session, received(talk))
-
-    assert await told(session, talk) == ["QualificationDue"]
-
-
-async def test_a_sector_may_want_no_qualification(session: Session) -> None:
-    talk = new_id()
-    sector = await criteria(session, enabled=False)
-    await conversations.count(session, received(talk))
-    await session.run(
-        "update conversation_qualification_state set sector_id = %(sector)s where conversation_id = %(talk)s",
-        sector=sector,
-        talk=talk,
-    )
-
-    for _ in range(6):
-        await conversations.count(session, received(talk))
-
-    assert await told(session, talk) == []
-
-
-async def test_messages_that_come_at_once_are_all_counted(db: Database) -> None:
-    talk = new_id()
-
-    async def take(event: messaging_pb2.MessageReceived) -> None:
-        async with db.begin() as session:
-            await conversations.count(session, event)
-
-    await asyncio.gather(*(take(received(talk)) for _ in range(10)))
-
-    async with db.read() as session:
-        assert await told(session, talk) == ["QualificationDue", "QualificationDue"]
 
 
 async def test_a_conversation_that_convinces_becomes_a_lead(db: Database, neighbours: Neighbours) -> None:
