@@ -8,16 +8,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from deploy.local.credentials import kept
+from services.kit.crypto import Vault
 from tests.e2e.conftest import Office
 from tests.e2e.stack import ROOT, Stack, clean
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
 
-async def convo(stack: Stack, *arguments: str, expect: int = 0) -> str:
-    ours = {"CONVO_HOME": str(stack.home), "API_URL": stack.url, "COLUMNS": "200"}
+SEALED = {
+    "identity": "select private_key from identity.signing_keys",
+    "messaging": "select api_key from messaging.instance_secrets where api_key is not null",
+}
+
+
+async def convo(stack: Stack, *arguments: str, expect: int = 0, **environment: str) -> str:
+    ours = {"CONVO_HOME": str(stack.home), "API_URL": stack.url, "COLUMNS": "200", **environment}
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "deploy.convo", *arguments],
@@ -74,6 +83,28 @@ async def test_signing_keys_rotate_and_nobody_is_logged_out(office: Office) -> N
     after = (await office.stack.call("GET", "/.well-known/jwks.json"))["keys"]
     assert {one["kid"] for one in before} < {one["kid"] for one in after}
     await office.call("GET", "/api/auth/me")
+
+
+async def test_secrets_are_sealed_anew_under_a_secret_that_changed(office: Office) -> None:
+    old, new = kept(office.stack.home).jwt_secret, "another secret of thirty-two bytes and more"
+
+    await convo(office.stack, "keys", "reseal", JWT_SECRET=new, expect=1)
+    untouched = stored(office.stack)
+    await convo(office.stack, "keys", "reseal", JWT_SECRET=new, JWT_SECRET_PREVIOUS=old)
+    moved = stored(office.stack)
+    await convo(office.stack, "keys", "reseal", JWT_SECRET=old, JWT_SECRET_PREVIOUS=new)
+
+    assert all(untouched.values())
+    assert all(Vault(old).is_current(one) for rows in untouched.values() for one in rows)
+    assert all(Vault(new).is_current(one) for rows in moved.values() for one in rows)
+    tested = await office.call("POST", f"/api/whatsapp/instances/{office.instance_id}/test")
+    assert tested["success"]
+
+
+def stored(stack: Stack) -> dict[str, list[str]]:
+    """What each service keeps sealed."""
+    with psycopg.connect(stack.database_url()) as connection:
+        return {name: [one for (one,) in connection.execute(select)] for name, select in SEALED.items()}
 
 
 async def test_dead_letters_are_listed(office: Office) -> None:
