@@ -49,7 +49,7 @@ async def opened(place: Place) -> AsyncIterator[Office]:
         kept = await chat.prepare(api, chat.read_notes(place.home))
         chat.write_notes(place.home, kept)
         office = Office(api, simulator)
-        await _connect(office, place)
+        await connect(office, place, INSTANCE, "Simulador")
         await keep_awake(api)
         yield office
 
@@ -60,13 +60,14 @@ async def keep_awake(api: Api) -> None:
     await api.call("PUT", "/api/ai/config", hours)
 
 
-async def _connect(office: Office, place: Place) -> None:
-    """Its events are posted to us anew: a simulator that was started again has forgotten where."""
+async def connect(office: Office, place: Place, instance: str, name: str) -> str:
+    """Its id. Its events are posted to us anew: a simulator that was started again has forgotten where."""
     listed = await office.api.call("GET", "/api/whatsapp/instances?limit=200")
-    known = {one["instanceName"]: one["id"] for one in listed["instances"]}
-    if INSTANCE not in known:
-        body = {"name": "Simulador", "instanceName": INSTANCE, "apiUrl": place.of("SIMULATOR_URL")}
+    known = {one["instanceName"]: str(one["id"]) for one in listed["instances"]}
+    if instance not in known:
+        body = {"name": name, "instanceName": instance, "apiUrl": place.of("SIMULATOR_URL")}
         made = await office.api.call("POST", "/api/whatsapp/instances", {**body, "apiKey": "global-key"})
-        known[INSTANCE] = made["instance"]["id"]
+        known[instance] = made["instance"]["id"]
     hook = {"url": f"{place.api}/api/whatsapp/webhooks/evolution"}
-    await office.api.call("POST", f"/api/whatsapp/instances/{known[INSTANCE]}/configure-webhook", hook)
+    await office.api.call("POST", f"/api/whatsapp/instances/{known[instance]}/configure-webhook", hook)
+    return known[instance]

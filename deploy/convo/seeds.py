@@ -3,20 +3,20 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from deploy.convo import office as offices
+from deploy.convo import teams
 from deploy.convo.office import Office
 from deploy.convo.place import Json, Place
-from deploy.convo.stories import ARTICLES, CAMPAIGN, MEETINGS, NAMES, PEOPLE, STORIES
-from deploy.local.chat import Refused
+from deploy.convo.stories import ARTICLES, CAMPAIGN, MEETINGS, NAMES, STORIES
 from services.kit.clock import now, rfc3339
 
-SIZES = {"small": 40, "large": 2000}
+SIZES = {"small": 40, "large": 2000}  # customers; every second one writes to both teams
 END = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
-AT_ONCE = 8
 LEADS = 15
 
 
@@ -32,22 +32,28 @@ class Line:
 class Talk:
     phone: str
     name: str
+    team: str
     lines: list[Line]
 
 
-def talks(count: int) -> Iterator[Talk]:
+def talks(customers: int) -> Iterator[Talk]:
     """Decided by a seed: the same customers say the same things at the same times."""
     chance = random.Random(1)
-    for number in range(count):
+    for number in range(customers):
         phone = f"55{chance.choice(('11', '21', '31', '41', '51', '71'))}9{80_000_000 + number * 37:08d}"
-        at = END - timedelta(minutes=chance.randrange(30 * 24 * 60))
-        lines = []
-        for order, text in enumerate(STORIES[number % len(STORIES)]):
-            at += timedelta(seconds=chance.randrange(20, 400))
-            by_customer = text.startswith("> ")
-            id = hashlib.sha256(f"{phone}/{order}".encode()).hexdigest()[:20].upper()
-            lines.append(Line(by_customer, text.removeprefix("> "), at.timestamp(), f"3A{id}"))
-        yield Talk(phone, f"{NAMES[number % len(NAMES)]}{_surname(number)}", lines)
+        name = f"{NAMES[number % len(NAMES)]}{_surname(number)}"
+        first, second = STORIES if number % 2 else reversed(STORIES)
+        for team in (first, second) if number % 4 < 2 else (first,):
+            story = STORIES[team][number // 2 % len(STORIES[team])]
+            start = END - timedelta(minutes=chance.randrange(30 * 24 * 60))
+            yield Talk(phone, name, team, [*_lines(chance, f"{phone}/{team}", story, start)])
+
+
+def _lines(chance: random.Random, name: str, story: Iterable[str], at: datetime) -> Iterator[Line]:
+    for order, text in enumerate(story):
+        at += timedelta(seconds=chance.randrange(20, 400))
+        id = hashlib.sha256(f"{name}/{order}".encode()).hexdigest()[:20].upper()
+        yield Line(text.startswith("> "), text.removeprefix("> "), at.timestamp(), f"3A{id}")
 
 
 def _surname(number: int) -> str:
@@ -55,39 +61,27 @@ def _surname(number: int) -> str:
     return f" {NAMES[(number * 7 + round) % len(NAMES)].split()[-1]}" if round else ""
 
 
-async def sow(place: Place, count: int) -> list[str]:
+async def sow(place: Place, customers: int) -> list[str]:
     """What there is now, a line for each kind."""
+    all_talks = [*talks(customers)]
     async with offices.opened(place) as office:
+        people = await teams.invite(office)
+        lines = await teams.open_lines(office, place)
         articles = await _articles(office)
-        people = await _people(office)
-        turns = asyncio.Semaphore(AT_ONCE)
-        all_talks = [*talks(count)]
+        turns = asyncio.Semaphore(teams.AT_ONCE)
         await asyncio.gather(*(_tell(office, talk, turns) for talk in all_talks))
-        leads = await _leads(office, all_talks[:LEADS])
+        await teams.share(office, lines, people, Counter(talk.team for talk in all_talks))
+        leads = await _leads(office, all_talks, people)
         meetings = await _meetings(office)
         await _campaign(office)
     return [
-        f"{people} people, password: {PASSWORD}",
-        f"{count} customers and their conversations",
+        f"{len(people)} people in {len(lines)} teams, password: {teams.PASSWORD}",
+        f"{customers} customers, {len(all_talks)} conversations",
         f"{articles} articles",
         f"{leads} leads",
         f"{meetings} meetings",
         "a campaign, not sent",
     ]
-
-
-PASSWORD = "demonstração 2026"
-
-
-async def _people(office: Office) -> int:
-    for email, name in PEOPLE:
-        body = {"email": email, "password": PASSWORD, "fullName": name}
-        try:
-            await office.api.call("POST", "/api/auth/register", body)
-        except Refused as refused:
-            if "already" not in str(refused).lower() and "exists" not in str(refused).lower():
-                raise
-    return len(PEOPLE)
 
 
 async def _articles(office: Office) -> int:
@@ -106,10 +100,14 @@ async def _tell(office: Office, talk: Talk, turns: asyncio.Semaphore) -> None:
         await office.simulate("PUT", f"/sim/customers/{talk.phone}", {"name": talk.name})
         for line in talk.lines:
             told = office.say if line.by_customer else office.answer
-            await told(talk.phone, line.text, at=line.at, external_id=line.id)
+            await told(talk.phone, line.text, instance=talk.team, at=line.at, external_id=line.id)
 
 
-async def _leads(office: Office, chosen: list[Talk]) -> int:
+async def _leads(office: Office, told: list[Talk], people: dict[str, str]) -> int:
+    """Of the sellers, in turns."""
+    sales = teams.TEAMS[0]
+    sellers = [people[sales.email(name)] for name in sales.agents]
+    chosen = [talk for talk in told if talk.team == sales.line][:LEADS]
     listed = await office.api.call("GET", "/api/leads?limit=200")
     known = {one["name"] for one in listed["leads"]}
     stages = ("new", "contacted", "qualified", "proposal", "negotiation")
@@ -117,9 +115,8 @@ async def _leads(office: Office, chosen: list[Talk]) -> int:
         if talk.name in known:
             continue
         lead: Json = {"name": talk.name, "phone": f"+{talk.phone}", "source": "whatsapp"}
-        await office.api.call(
-            "POST", "/api/leads", {**lead, "status": stages[number % 5], "value": 900 + 350 * number}
-        )
+        stage = {"status": stages[number % 5], "value": 900 + 350 * number}
+        await office.api.call("POST", "/api/leads", {**lead, **stage, "assignedTo": sellers[number % 2]})
     return len(known | {talk.name for talk in chosen})
 
 

@@ -22,54 +22,60 @@ NAMES = (
     "Renata Moreira",
     "Felipe Nunes",
 )
-PEOPLE = (
-    ("rita@demo.convo.example", "Rita Supervisora"),
-    ("paulo@demo.convo.example", "Paulo Atendente"),
-    ("lia@demo.convo.example", "Lia Atendente"),
-)
-STORIES = (
-    (
-        "> Boa tarde! Meu pedido 4821 ainda não chegou, já faz dez dias",
-        "Boa tarde! Vou verificar com a transportadora.",
-        "> Por favor, é presente de aniversário",
-        "Está em rota de entrega e chega amanhã até as 18h.",
-        "> Que bom, muito obrigada!",
+STORIES = {
+    "vendas": (
+        (
+            "> Oi, vocês têm o tênis de corrida no 42?",
+            "Oi! Temos sim, em preto e em azul.",
+            "> Quanto fica no Pix?",
+            "R$ 289,90, com 5% de desconto no Pix.",
+            "> Quero o azul, como faço?",
+        ),
+        (
+            "> Bom dia, quero um orçamento de 50 uniformes para a minha empresa",
+            "Bom dia! Com bordado ou estampa?",
+            "> Bordado. O orçamento precisa sair até sexta, sou eu que decido",
+            "Perfeito, mando a proposta hoje à tarde.",
+        ),
+        ("> Vocês entregam em Curitiba?", "Entregamos em todo o Brasil, de 3 a 7 dias úteis."),
+        ("> Dá para marcar uma visita na quinta às 15h?", "Dá sim! Fica marcado para quinta, às 15h."),
+        (
+            "> Tem desconto para quem leva dez camisetas?",
+            "A partir de dez, 8% de desconto. Quer que eu monte o pedido?",
+            "> Quero, seis M e quatro G",
+            "Pronto, mandei o link de pagamento.",
+            "> Pago ainda hoje, obrigado",
+        ),
     ),
-    (
-        "> Oi, vocês têm o tênis de corrida no 42?",
-        "Oi! Temos sim, em preto e em azul.",
-        "> Quanto fica no Pix?",
-        "R$ 289,90, com 5% de desconto no Pix.",
-        "> Quero o azul, como faço?",
+    "suporte": (
+        (
+            "> Boa tarde! Meu pedido 4821 ainda não chegou, já faz dez dias",
+            "Boa tarde! Vou verificar com a transportadora.",
+            "> Por favor, é presente de aniversário",
+            "Está em rota de entrega e chega amanhã até as 18h.",
+            "> Que bom, muito obrigada!",
+        ),
+        (
+            "> Isso é um absurdo, o produto veio quebrado!!",
+            "Sinto muito! Pode me mandar uma foto?",
+            "> Já mandei por e-mail e ninguém responde",
+            "Encontrei aqui. Enviamos um novo hoje, sem custo.",
+        ),
+        ("> Qual o horário de atendimento no sábado?", "Aos sábados, das 9h às 13h."),
+        (
+            "> Quero falar com um atendente",
+            "Olá, aqui é do suporte. Como posso ajudar?",
+            "> Quero trocar o endereço",
+        ),
+        (
+            "> Como faço para trocar um produto?",
+            "Em até 30 dias, com a nota.",
+            "> E o frete?",
+            "É grátis.",
+        ),
+        ("> Adorei o atendimento, nota dez!", "Que alegria ler isso, obrigada!"),
     ),
-    (
-        "> Isso é um absurdo, o produto veio quebrado!!",
-        "Sinto muito! Pode me mandar uma foto?",
-        "> Já mandei por e-mail e ninguém responde",
-        "Encontrei aqui. Enviamos um novo hoje, sem custo.",
-    ),
-    ("> Qual o horário de atendimento no sábado?", "Aos sábados, das 9h às 13h."),
-    (
-        "> Bom dia, quero um orçamento de 50 uniformes para a minha empresa",
-        "Bom dia! Com bordado ou estampa?",
-        "> Bordado. O orçamento precisa sair até sexta, sou eu que decido",
-        "Perfeito, mando a proposta hoje à tarde.",
-    ),
-    (
-        "> Quero falar com um atendente",
-        "Olá, aqui é a Lia. Como posso ajudar?",
-        "> Quero trocar o endereço",
-    ),
-    (
-        "> Como faço para trocar um produto?",
-        "Em até 30 dias, com a nota.",
-        "> E o frete?",
-        "É grátis.",
-    ),
-    ("> Vocês entregam em Curitiba?", "Entregamos em todo o Brasil, de 3 a 7 dias úteis."),
-    ("> Adorei o atendimento, nota dez!", "Que alegria ler isso, obrigada!"),
-    ("> Dá para marcar uma visita na quinta às 15h?", "Dá sim! Fica marcado para quinta, às 15h."),
-)
+}
 ARTICLES = (
     (
         "faq",

@@ -7,6 +7,7 @@ import signal
 from tests.fakes.evolution import simulate
 
 INSTANCE = "simulador"
+NUMBERS = {INSTANCE: "5511900000001", "vendas": "5511900000002", "suporte": "5511900000003"}
 
 
 async def serve() -> None:
@@ -14,7 +15,8 @@ async def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with simulate(port=int(os.environ["SIMULATOR_PORT"])) as simulator:
-        simulator.instance(INSTANCE)
+        for instance, phone in NUMBERS.items():
+            simulator.instance(instance, number=phone)
         os.write(int(os.environ["READY_FD"]), b"ready\n")
         await stopped.wait()
 
