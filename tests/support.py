@@ -13,6 +13,7 @@ from services.kit.bus import subject
 from services.kit.db import Session
 from services.kit.tables import new_id
 
+GIVEN = {**os.environ}  # before the tests set anything: what a system of its own is started with
 ENVIRONMENT = {
     "APP_ENV": "test",
     "JWT_SECRET": "only for the tests: thirty-two bytes and more",

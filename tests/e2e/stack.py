@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests import canaries, conformance
-from tests.support import open_folder
+from tests.support import GIVEN, open_folder
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90.0
@@ -126,17 +125,11 @@ def _start(home: Path, port: int, output: IO[bytes], environment: dict[str, str]
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.local"],
         cwd=ROOT,
-        env={**clean(os.environ), **ours, **environment},
+        env={**GIVEN, **ours, **environment},
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-
-
-def clean(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the tests set for themselves is not for the system."""
-    ours = {"APP_ENV", "JWT_SECRET", "SERVICE_KEY", "SERVICE_KEYS", "DATABASE_URL", "GRPC_PORT"}
-    return {name: value for name, value in environment.items() if name not in ours}
 
 
 async def ready(stack: Stack) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 from deploy.local.credentials import kept
 from services.kit.crypto import Vault
 from tests.e2e.conftest import Office
-from tests.e2e.stack import ROOT, Stack, clean
+from tests.e2e.stack import ROOT, Stack
+from tests.support import GIVEN
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
@@ -31,7 +31,7 @@ async def convo(stack: Stack, *arguments: str, expect: int = 0, **environment: s
         subprocess.run,
         [sys.executable, "-m", "deploy.convo", *arguments],
         cwd=ROOT,
-        env={**clean(os.environ), **ours},
+        env={**GIVEN, **ours},
         capture_output=True,
         text=True,
         check=False,

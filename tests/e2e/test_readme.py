@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import ports
-from tests.e2e.stack import ROOT, clean
+from tests.e2e.stack import ROOT
+from tests.support import GIVEN
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
 
@@ -51,7 +52,7 @@ def script(text: str, port: int) -> str:
 @pytest.mark.parametrize("name", ["README.md"])
 async def test_the_commands_of_the_readme_do_what_they_say(name: str, tmp_path: Path) -> None:
     [port] = ports.free(1)
-    environment = {**clean(os.environ), "CONVO_HOME": str(tmp_path), "PORT": str(port), "NO_COLOR": "1"}
+    environment = {**GIVEN, "CONVO_HOME": str(tmp_path), "PORT": str(port), "NO_COLOR": "1"}
     text = script((ROOT / name).read_text(), port)
 
     shell = await asyncio.create_subprocess_exec(
