@@ -13,7 +13,6 @@ from services.kit.bus import subject
 from services.kit.db import Session
 from services.kit.tables import new_id
 
-GIVEN = {**os.environ}  # before the tests set anything: what a system of its own is started with
 ENVIRONMENT = {
     "APP_ENV": "test",
     "JWT_SECRET": "only for the tests: thirty-two bytes and more",
@@ -22,6 +21,9 @@ ENVIRONMENT = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "GRPC_PORT": "0",
 }
+# What a system of its own is started with: the environment from before the tests set theirs, here or in
+# the process that this one is a worker of.
+GIVEN = {name: value for name, value in os.environ.items() if ENVIRONMENT.get(name) != value}
 
 INTELLIGENCE = service("intelligence")
 ADMIN = Actor(id=new_id(), role="admin", service="gateway", session=new_id())
