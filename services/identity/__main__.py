@@ -5,7 +5,7 @@ import sys
 import uvloop
 
 from protos.identity_pb2_grpc import add_IdentityServicer_to_server
-from services.identity import config, keys, mail
+from services.identity import config, keys, mail, peers
 from services.identity.jobs import JOBS
 from services.identity.rpc import Identity
 from services.identity.settings import IdentitySettings
@@ -16,7 +16,8 @@ from services.kit.settings import load
 from services.kit.tokens import Callers
 
 
-async def start(_: IdentitySettings, db: Database, __: Callers) -> None:
+async def start(configured: IdentitySettings, db: Database, callers: Callers) -> None:
+    await peers.start(configured, db, callers)
     async with db.begin() as session:
         await keys.ensure(session)
 

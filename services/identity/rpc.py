@@ -32,7 +32,7 @@ class Identity(Door, IdentityServicer):
     ForgotPassword = workflow(passwords.forgot)
     RenewPassword = workflow(passwords.renew)
 
-    ListUsers = query(users.list_users)
+    ListUsers = workflow(users.list_users)
     GetMyProfile = query(users.get_my_profile)
     UpdateMyProfile = command(users.update_my_profile)
     GetUser = query(users.get_user)

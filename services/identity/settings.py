@@ -33,6 +33,8 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
 class IdentitySettings(ServiceSettings):
+    messaging_addr: str = ""
+
     jwt_secret_previous: SecretStr | None = None
     jwt_expires_in: Duration = timedelta(hours=1)
     jwt_refresh_expires_in: Duration = timedelta(days=7)

@@ -5,10 +5,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
 
 from protos import identity_pb2 as pb
+from services.identity import peers
 from services.identity.models import Profile
 from services.kit import pages
 from services.kit.actor import Actor
-from services.kit.db import Row, Session
+from services.kit.db import Database, Row, Session
 from services.kit.errors import NotFound
 from services.kit.outbox import emit
 from services.kit.pb import fill
@@ -100,8 +101,8 @@ async def get_user(session: Session, actor: Actor, request: pb.GetUserRequest) -
     return pb.GetUserResponse(user=fill(pb.Profile, row))
 
 
-async def list_users(session: Session, actor: Actor, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
-    """Colleagues who are active and approved, by name."""
+async def list_users(db: Database, actor: Actor, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
+    """Colleagues who are active and approved, by name, and how much each of them has to do."""
     page = pages.read(request)
     colleagues = COLLEAGUES
     if request.role:
@@ -110,12 +111,14 @@ async def list_users(session: Session, actor: Actor, request: pb.ListUsersReques
         colleagues = colleagues.where(Profile.status == request.status)
     if request.search:
         colleagues = colleagues.where(matches(request.search))
-    total = await session.scalar(counted(colleagues)) if page.wants_total else None
-    if page.after:
-        colleagues = colleagues.where(tuple_(*ORDER) > pages.place(page, *ORDER))
-    rows = await session.all(colleagues.limit(page.fetch).offset(page.offset))
+    after = [tuple_(*ORDER) > pages.place(page, *ORDER)] if page.after else []
+    async with db.read() as session:
+        total = await session.scalar(counted(colleagues)) if page.wants_total else None
+        rows = await session.all(colleagues.where(*after).limit(page.fetch).offset(page.offset))
     shown, pagination = pages.cut(page, rows, lambda row: (row.full_name, row.id), total)
-    return pb.ListUsersResponse(users=[fill(pb.Colleague, row) for row in shown], pagination=pagination)
+    counts = await peers.active_conversations([row.id for row in shown])
+    users = [fill(pb.Colleague, row, active_conversations=counts.get(row.id)) for row in shown]
+    return pb.ListUsersResponse(users=users, pagination=pagination)
 
 
 async def get_people(session: Session, actor: Actor, request: pb.GetPeopleRequest) -> pb.GetPeopleResponse:

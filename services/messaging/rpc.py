@@ -24,6 +24,7 @@ from services.messaging import (
     reading,
     rules,
     sending,
+    tallies,
     webhooks,
 )
 
@@ -87,6 +88,7 @@ class Messaging(Door, MessagingServicer):
 
     GetContext = query(contexts.get, callers=CONTEXTS)
     GetContact = query(addressbook.get, callers=CONTEXTS)
+    CountAssigned = query(tallies.count_assigned, callers=("identity",))
     CheckInstances = query(instances.check, callers=CONTEXTS)
     ResolveAudience = query(audience.resolve, callers=CONTEXTS)
     Deliver = workflow(deliveries.deliver, callers=CONTEXTS)

@@ -58,6 +58,8 @@ async def test_who_asks_the_ai_for_a_person_gets_one_who_may_hand_back(office: O
     (handoff,) = await office.simulator.wait_for(customer, 1, timeout=20)
     taken = await conversation_of(office, conversation, lambda it: bool(it["assignedTo"]))
     assert (taken["assignedTo"], taken["conversationMode"]) == (agent["user"]["id"], "human")
+    people = {one["id"]: one for one in (await office.call("GET", "/api/users?limit=200"))["users"]}
+    assert people[agent["user"]["id"]]["activeConversations"] == 1
     told = await office.stack.call("GET", "/api/notifications", token=agent["accessToken"])
     assert escalation["id"] in {one["escalationId"] for one in told["notifications"]}
 

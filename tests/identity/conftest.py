@@ -5,7 +5,10 @@ import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import grpc
 import pytest
+
+from deploy.local import credentials
 
 os.environ |= {
     "JWT_SECRET": "the secret of these tests, long enough",
@@ -16,12 +19,15 @@ os.environ |= {
     "FRONTEND_URL": "https://app.empresa.com.br/, http://localhost:5173",
 }
 
-from services.identity import keys
+from protos.messaging_pb2_grpc import add_MessagingServicer_to_server
+from services.identity import keys, peers
 from services.identity.models import Base
-from services.identity.settings import vault
+from services.identity.settings import IdentitySettings, vault
 from services.kit import clock
 from services.kit.db import Database
 from services.kit.settings import load
+from services.kit.tokens import Callers, People
+from services.messaging.rpc import Messaging
 
 TABLES = ", ".join(table.name for table in Base.metadata.sorted_tables)
 
@@ -33,6 +39,22 @@ async def _empty_house(db: Database) -> AsyncIterator[None]:
         await keys.ensure(session)
     yield
     _forget_settings()
+
+
+@pytest.fixture
+async def messaging(db: Database, databases: dict[str, Database]) -> AsyncIterator[grpc.aio.Server]:
+    """Messaging's door, which identity finds until the test stops it."""
+    private, public = credentials.key_pair()
+    known = IdentitySettings(service_key=private, service_keys={"identity": public})
+    door = Messaging(databases["messaging"], Callers("messaging", known), People(lambda: keys.publish(db)))
+    server = grpc.aio.server()
+    add_MessagingServicer_to_server(door, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    asking = known.model_copy(update={"messaging_addr": address})
+    await peers.start(asking, db, Callers("identity", asking))
+    yield server
+    await server.stop(None)
 
 
 @pytest.fixture

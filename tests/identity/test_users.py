@@ -1,24 +1,32 @@
 """People, as they and their colleagues see them."""
 
+import asyncio
 import base64
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from protos import identity_pb2 as pb
-from services.identity import members, users
+from services.identity import members, peers, users
 from services.kit.actor import Actor
 from services.kit.db import Database
 from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from tests.identity.people import ANA, BIA, GATEWAY, admin_and_agent, emitted, register, rows, run
 
+pytestmark = pytest.mark.usefixtures("messaging")
+
+ATTENDED = """
+    insert into tallies (instance_id, status, conversation_mode, assigned_to, is_unread, is_waiting, amount)
+    values (gen_random_uuid(), 'active', 'human', %(person)s, false, false, 2)
+"""
 NOBODY = Actor(id=new_id(), role="agent")
 
 
 async def names(db: Database, **filters: Any) -> list[str]:
-    reply = await run(db, users.list_users, GATEWAY, pb.ListUsersRequest(**filters))
+    reply = await users.list_users(db, GATEWAY, pb.ListUsersRequest(**filters))
     return [user.full_name for user in reply.users]
 
 
@@ -87,16 +95,44 @@ async def test_the_list_goes_on_where_it_ended(db: Database) -> None:
     for number in range(5):
         await register(db, f"p{number}@empresa.com.br", f"Pessoa {number % 2}")
 
-    first = await run(db, users.list_users, GATEWAY, pb.ListUsersRequest(limit=2, include=["total"]))
-    second = await run(
-        db, users.list_users, GATEWAY, pb.ListUsersRequest(limit=2, cursor=first.pagination.next_cursor)
+    first = await users.list_users(db, GATEWAY, pb.ListUsersRequest(limit=2, include=["total"]))
+    second = await users.list_users(
+        db, GATEWAY, pb.ListUsersRequest(limit=2, cursor=first.pagination.next_cursor)
     )
-    third = await run(db, users.list_users, GATEWAY, pb.ListUsersRequest(limit=2, page=3))
+    third = await users.list_users(db, GATEWAY, pb.ListUsersRequest(limit=2, page=3))
 
     shown = [user.email for reply in (first, second, third) for user in reply.users]
     assert len({*shown}) == 5
     assert first.pagination.total == 5
     assert (second.pagination.has_more, third.pagination.has_more) == (True, False)
+
+
+async def workload(db: Database) -> dict[str, int | None]:
+    reply = await users.list_users(db, GATEWAY, pb.ListUsersRequest())
+    return {
+        user.email: user.active_conversations if user.HasField("active_conversations") else None
+        for user in reply.users
+    }
+
+
+async def test_the_list_says_how_many_conversations_each_attends(
+    db: Database, databases: dict[str, Database]
+) -> None:
+    _, bia = await admin_and_agent(db)
+    async with databases["messaging"].begin() as session:
+        await session.run(ATTENDED, person=bia.id)
+
+    assert await workload(db) == {ANA: 0, BIA: 2}
+
+
+async def test_the_list_does_not_wait_for_messaging(db: Database, messaging: grpc.aio.Server) -> None:
+    await admin_and_agent(db)
+    await messaging.stop(None)
+
+    async with asyncio.timeout(2 * peers.PATIENCE):
+        found = await workload(db)
+
+    assert found == {ANA: None, BIA: None}
 
 
 async def test_a_cursor_of_another_list_is_refused(db: Database) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from protos import messaging_pb2 as pb
-from services.kit.actor import Actor
+from services.kit.actor import Actor, service
 from services.kit.db import Database
 from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from services.messaging import assignments, details, inbox, modes, tallies
 from tests.messaging.builders import make_instance, make_person, phone, receive, upsert, written_by
 from tests.support import JOAO, MARIA, SUPERVISOR
+
+IDENTITY = service("identity")
 
 
 @pytest.fixture
@@ -128,6 +130,28 @@ async def test_counts_follow_every_change_and_survive_condensing(
     async with db.begin() as session:
         await session.run("delete from conversations where id = %(id)s", id=second)
     assert await counts() == (1, 0, 1)
+
+
+async def test_who_attends_how_many_is_known_at_once(db: Database, shop: tuple[str, str]) -> None:
+    maria, joao = (Actor(id=new_id(), role="agent") for _ in range(2))
+    for person in (maria, joao):
+        await make_person(db, person, "Alguém")
+    first, second, other = [await written_by(db, shop[1], phone()) for _ in range(3)]
+
+    async def counts() -> dict[str, int]:
+        request = pb.CountAssignedRequest(user_ids=[maria.id, joao.id])
+        async with db.read() as session:
+            return dict((await tallies.count_assigned(session, IDENTITY, request)).counts)
+
+    assert await counts() == {}
+    for conversation in (first, second):
+        await give(db, conversation, maria)
+    await give(db, other, JOAO)
+    assert await counts() == {maria.id: 2}
+    await give(db, first, joao)
+    assert await counts() == {maria.id: 1, joao.id: 1}
+    await change(db, second, status="closed")
+    assert await counts() == {joao.id: 1}
 
 
 @pytest.mark.parametrize(
