@@ -7,10 +7,7 @@ import mimetypes
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from urllib.parse import urlsplit
 
-import httpx2
 import orjson
 import psycopg
 import psycopg_pool
@@ -18,7 +15,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
-from services.kit import context, egress, sniff
+from services.kit import context, sniff
 from services.kit.blobs import ObjectNotFound
 from services.kit.clock import now, parse
 from services.kit.crypto import Unreadable
@@ -26,20 +23,20 @@ from services.kit.db import Database, Row
 from services.kit.errors import NotFound, Unavailable
 from services.kit.log import log
 from services.kit.outbox import emit
-from services.messaging import files, instances
+from services.messaging import files, instances, remote
 from services.messaging.evolution import lookups
-from services.messaging.evolution.calls import CallFailed, Server
+from services.messaging.evolution.calls import CallFailed
 from services.messaging.inbound import Media
 from services.messaging.message_models import File, MediaJob
 from services.messaging.models import Message
-from services.messaging.settings import callable_hosts, settings, store
+from services.messaging.remote import TooLong
+from services.messaging.settings import store
 
 AT_ONCE = 4
 POLL = 0.5
 LEASE = timedelta(minutes=4)  # longer than the slowest answer and the slowest store together
 PAUSES = (timedelta(seconds=3), timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=15))
 WHILE_THE_STORE_IS_AWAY = timedelta(seconds=20)
-TIMEOUT = 60.0
 UNTYPED = "application/octet-stream"
 EXTENSIONS = {"image/jpeg": ".jpg", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "image/webp": ".webp"}
 
@@ -59,10 +56,6 @@ CLAIM = """
 
 class NoFile(Exception):
     """There is no such file, for now or for ever."""
-
-
-class TooLong(Exception):
-    """It is larger than what is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ async def _fetch(db: Database, job: Row) -> Fetched:
             server = await instances.server(session, job.instance_id)
         except (NotFound, Unreadable) as error:
             raise NoFile("no_credentials") from error
-    if media.url and (found := await _download(server, media.url)):
+    if media.url and (found := await remote.fetch(server, media.url, most=files.LARGEST_OF_ALL)):
         return Fetched(found, job.media_mimetype, job.media_filename)
     try:
         file = await lookups.fetch_media(server, job.external_id, job.message_type, media)
@@ -136,32 +129,6 @@ async def _fetch(db: Database, job: Row) -> Fetched:
 def _name(job: Row, name: str | None) -> str | None:
     """Evolution calls a file without a name after its message, which tells nobody anything."""
     return None if name is None or name.startswith(job.external_id) else name
-
-
-@cache
-def _client() -> httpx2.AsyncClient:
-    inner = httpx2.AsyncHTTPTransport(trust_env=False)
-    return httpx2.AsyncClient(transport=egress.Transport(inner, callable_hosts()), timeout=TIMEOUT)
-
-
-async def _download(server: Server, url: str) -> bytes | None:
-    """From Evolution's own store only: the address came with a webhook, and anybody may have written it."""
-    host = (urlsplit(url).hostname or "").lower()
-    known = {one.strip().lower() for one in settings().evolution_media_hosts.split(",") if one.strip()}
-    if host not in known | {urlsplit(server.api_url).hostname}:
-        return None
-    content = bytearray()
-    try:
-        async with _client().stream("GET", url) as answer:
-            if answer.status_code != 200:
-                return None
-            async for chunk in answer.aiter_bytes():
-                content += chunk
-                if len(content) > files.LARGEST_OF_ALL:
-                    raise TooLong
-    except (httpx2.HTTPError, httpx2.InvalidURL):
-        return None
-    return bytes(content)
 
 
 async def _store(db: Database, job: Row, file: Fetched) -> None:

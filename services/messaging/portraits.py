@@ -14,12 +14,13 @@ from services.kit.clock import now
 from services.kit.crypto import Unreadable
 from services.kit.db import Database, Row, Session
 from services.kit.errors import NotFound
-from services.messaging import contacts, instances, profiles
+from services.messaging import contacts, instances, pictures, profiles
 from services.messaging.evolution import lookups
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.inbound import GroupUpdate
 from services.messaging.instances import InstanceNotFound
 from services.messaging.models import NAMELESS, UNCHECKED, Contact, Instance, Message
+from services.messaging.pictures import NoCopy
 
 DEFAULT, MOST = 100, 500
 MOST_COUNTED = 10_000
@@ -97,7 +98,7 @@ async def sync_profiles(
 ) -> pb.SyncProfilesResponse:
     """Who has no picture, or shows none, is skipped; groups learn their names on the way."""
     started = now()
-    missing = Contact.profile_picture_url.is_(None)
+    missing = pictures.missing()
     old = or_(Contact.checked_at.is_(None), Contact.checked_at < started - STALE)
     bare = [
         Contact.deleted_at.is_(None),
@@ -174,12 +175,19 @@ async def _ask(db: Database, asking: Round, row: Row) -> Found:
     if server is None:
         return Found(error="This instance has no credentials that can be read.")
     try:
-        if row.is_group:
-            return await _group(asking, server, row)
-        await asyncio.sleep(PACE)
-        profile = await lookups.fetch_profile(server, row.phone_number)
+        found = await (_group(asking, server, row) if row.is_group else _person(server, row))
     except CallFailed as error:
         return Found(error=error.message)
+    try:
+        found.picture = await pictures.shown(db, server, row, found.picture) if found.picture else None
+    except NoCopy:
+        return Found(found.name, error="The picture cannot be copied.")
+    return found
+
+
+async def _person(server: Server, row: Row) -> Found:
+    await asyncio.sleep(PACE)
+    profile = await lookups.fetch_profile(server, row.phone_number)
     return Found(profile.name, profile.picture_url)
 
 

@@ -9,7 +9,7 @@ from protos import messaging_pb2 as pb
 from services.kit.clock import now, rfc3339
 from services.kit.db import Row, Session
 from services.kit.outbox import emit
-from services.messaging import contacts, parking
+from services.messaging import contacts, parking, pictures
 from services.messaging.inbound import ContactUpdate, GroupUpdate, Item
 from services.messaging.models import Contact
 from services.messaging.parking import Told
@@ -72,9 +72,8 @@ async def _learn(session: Session, row: Row, told: Told) -> None:
         case _:
             return
     values: dict[str, Any] = {"name": name, "named_at": told.told_at or now()} if is_new else {}
-    at = rfc3339(told.told_at or now())
-    if picture and (at, picture) > (row.picture_told_at or "", row.profile_picture_url or ""):
-        values |= {"profile_picture_url": picture, "picture_told_at": at}
+    if picture:
+        values |= pictures.told(row, picture, rfc3339(told.told_at or now()))
     if values:
         await write(session, row, values)
 
@@ -86,15 +85,16 @@ def _is_better(row: Row, name: str | None, told: Told) -> bool:
 
 async def write(session: Session, row: Row, values: dict[str, Any]) -> None:
     await session.run(update(Contact).where(Contact.id == row.id).values(**values))
+    if "profile_picture_url" in values:
+        await pictures.forget(session, row.profile_picture_url)
     names = {"name": "name", "profile_picture_url": "profilePictureUrl"}
-    await emit(
-        session,
-        pb.ContactUpdated(
-            contact_id=row.id,
-            instance_id=row.instance_id,
-            phone_number=row.phone_number,
-            name=values.get("name", row.name),
-            is_group=row.is_group,
-            changed=[names[name] for name in values if name in names],
-        ),
+    changed = [names[name] for name in values if name in names]
+    event = pb.ContactUpdated(
+        contact_id=row.id,
+        instance_id=row.instance_id,
+        phone_number=row.phone_number,
+        name=values.get("name", row.name),
+        is_group=row.is_group,
+        changed=changed,
     )
+    await emit(session, *([event] if changed else []))

@@ -17,6 +17,7 @@ class MessagingSettings(ServiceSettings):
     evolution_webhook_require_auth: bool | None = None
     evolution_media_mode: Literal["base64", "url"] = "base64"
     evolution_media_hosts: str = ""
+    profile_pictures_copy: bool = False
     public_url: str = "http://127.0.0.1:3000"
     egress_private: str = ""
 

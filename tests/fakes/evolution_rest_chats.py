@@ -3,6 +3,8 @@
 import time
 from base64 import b64encode
 from datetime import datetime
+from hashlib import sha256
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,7 +14,8 @@ from tests.fakes import evolution_payloads as payloads
 from tests.fakes.evolution_payloads import Json
 from tests.fakes.evolution_rest import Refused, authorised, body_of, jid_of, refusing, simulator_of
 from tests.fakes.evolution_webhooks import Fault
-from tests.fakes.whatsapp_state import Instance, Stored, same_person
+from tests.fakes.whatsapp import Simulator
+from tests.fakes.whatsapp_state import Customer, Instance, Stored, same_person
 
 
 async def update_message(request: Request) -> Response:
@@ -105,11 +108,24 @@ async def fetch_profile(request: Request) -> Response:
         "wuid": jid,
         "name": customer.name if customer else None,
         "numberExists": True,
-        "picture": f"https://pps.whatsapp.net/v/{same_person(jid)}.jpg" if customer else None,
+        "picture": picture_of(simulator, customer) if customer else None,
         "status": "Disponível",
         "isBusiness": False,
     }
     return JSONResponse({name: value for name, value in answer.items() if value is not None})
+
+
+def picture_of(simulator: Simulator, customer: Customer) -> str:
+    """Signed anew each time, as WhatsApp does it."""
+    if customer.picture is None:
+        return f"https://pps.whatsapp.net/v/{same_person(customer.phone)}.jpg"
+    name = sha256(customer.picture).hexdigest()
+    return f"{simulator.url}/pictures/{same_person(customer.phone)}/{name}.jpg?oh={uuid4().hex}"
+
+
+async def show_picture(request: Request) -> Response:
+    customer = simulator_of(request).customers[request.path_params["person"]]
+    return Response(customer.picture, media_type="image/jpeg")
 
 
 async def find_messages(request: Request) -> Response:
@@ -172,6 +188,7 @@ ROUTES = [
     Route("/chat/markMessageAsRead/{instance}", mark_read, methods=["POST", "PUT"]),
     Route("/chat/getBase64FromMediaMessage/{instance}", fetch_media, methods=["POST"]),
     Route("/chat/fetchProfile/{instance}", fetch_profile, methods=["POST"]),
+    Route("/pictures/{person}/{name}", show_picture),
     Route("/chat/findMessages/{instance}", find_messages, methods=["POST"]),
     Route("/chat/whatsappNumbers/{instance}", find_numbers, methods=["POST"]),
     Route("/group/fetchAllGroups/{instance}", fetch_groups),

@@ -41,6 +41,7 @@ class Customer:
     name: str
     lid: str | None = None
     addressing: str = "pn"  # or "lid": known by both, or "lid_only"
+    picture: bytes | None = None
     received: list[Received] = field(default_factory=list)
 
 

@@ -69,6 +69,19 @@ async def shop(db: Database, sender: None) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
+async def strange_store() -> AsyncIterator[tuple[str, list[str]]]:
+    """A server that is not Evolution's, and what it was asked."""
+    asked: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(request.url.path)
+        return Response(b"secret of the inner network")
+
+    async with serve(Starlette(routes=[Route("/{path:path}", answer)])) as url:
+        yield url.replace("127.0.0.1", "localhost"), asked
+
+
+@pytest.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
     route = Route("/{path:path}", endpoint.receive, methods=["POST"])

@@ -1,14 +1,9 @@
 """Files of customers: ours in the end, whatever it takes to get them, and never an address that expires."""
 
 import base64
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from protos import messaging_pb2 as pb
 from services.kit.clock import now
@@ -16,7 +11,6 @@ from services.kit.db import Database
 from services.messaging import downloads, files
 from services.messaging.settings import store
 from tests.fakes.evolution_webhooks import Fault
-from tests.fakes.loopback import serve
 from tests.messaging.builders import announced, envelope, inbox, receive, thread
 from tests.messaging.conftest import Shop
 
@@ -118,20 +112,6 @@ async def test_what_was_cut_off_is_taken_up_when_its_lease_ends(
     await fetch_all(shop.db)
 
     assert (await message_of(shop)).media_status == "stored"
-
-
-@pytest.fixture
-async def strange_store() -> AsyncIterator[tuple[str, list[str]]]:
-    """A server that is not Evolution's."""
-    asked: list[str] = []
-
-    async def answer(request: Request) -> Response:
-        asked.append(request.url.path)
-        return Response(b"secret of the inner network")
-
-    app = Starlette(routes=[Route("/{path:path}", answer)])
-    async with serve(app) as url:
-        yield url.replace("127.0.0.1", "localhost"), asked
 
 
 async def test_an_address_of_a_webhook_leads_nowhere_but_to_evolutions_own_store(
