@@ -86,11 +86,14 @@ async def keep(db: Database, actor: Actor, content: bytes, mimetype: str, name: 
     return Attachment(key, kind.mimetype, name or key.rpartition("/")[2], len(content))
 
 
+async def addressed(place: str, mimetype: str, name: str) -> Attachment:
+    """A public address that a request refers to: looked up, so never in a transaction."""
+    await egress.vet(place, callable_hosts())
+    return Attachment(place, mimetype or _guessed(place), name or None)
+
+
 async def named(session: Session, actor: Actor, place: str, mimetype: str, name: str) -> Attachment:
-    """What a request refers to: a stored file that the caller may have, or a public address."""
-    if is_address(place):
-        await egress.vet(place, callable_hosts())
-        return Attachment(place, mimetype or _guessed(place), name or None)
+    """A stored file that a request refers to, and that the caller may have."""
     try:
         row = await files.seen(session, actor, place)
     except FileNotFound as error:

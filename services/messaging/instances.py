@@ -13,7 +13,7 @@ from protos import messaging_pb2 as pb
 from services.kit import egress, pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
-from services.kit.db import Row, Session
+from services.kit.db import Database, Row, Session
 from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.pb import columns
 from services.messaging.evolution.calls import Server
@@ -126,11 +126,16 @@ async def check(
     return pb.CheckInstancesResponse(instances=found)
 
 
-async def create(session: Session, actor: Actor, request: pb.CreateInstanceRequest) -> pb.InstanceResponse:
-    """The instance and its credentials, sealed."""
+async def create(db: Database, actor: Actor, request: pb.CreateInstanceRequest) -> pb.InstanceResponse:
+    """The instance and its credentials, sealed. Its address is looked up before there is a transaction."""
     if request.provider_type == "cloud" and not request.instance_id_external:
         raise Invalid(fields={"instanceIdExternal": "is required for the cloud provider"})
     await egress.vet(request.api_url, callable_hosts())
+    async with db.begin() as session:
+        return await _create(session, request)
+
+
+async def _create(session: Session, request: pb.CreateInstanceRequest) -> pb.InstanceResponse:
     values = {"sends_per_minute": request.sends_per_minute} if request.HasField("sends_per_minute") else {}
     made = await session.scalar(
         insert(Instance)
@@ -154,11 +159,17 @@ async def create(session: Session, actor: Actor, request: pb.CreateInstanceReque
     return await _answer(session, made)
 
 
-async def change(session: Session, actor: Actor, request: pb.UpdateInstanceRequest) -> pb.InstanceResponse:
+async def change(db: Database, actor: Actor, request: pb.UpdateInstanceRequest) -> pb.InstanceResponse:
+    if request.HasField("api_url"):
+        await egress.vet(request.api_url, callable_hosts())
+    async with db.begin() as session:
+        return await _change(session, request)
+
+
+async def _change(session: Session, request: pb.UpdateInstanceRequest) -> pb.InstanceResponse:
     values = {name: getattr(request, name) for name in CHANGEABLE if request.HasField(name)}
     secret: dict[str, Any] = {}
     if request.HasField("api_url"):
-        await egress.vet(request.api_url, callable_hosts())
         secret["api_url"] = base_url(request.api_url)
     if request.HasField("api_key"):
         secret["api_key"] = _seal(request.id, request.api_key)

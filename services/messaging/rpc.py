@@ -63,9 +63,9 @@ class Messaging(Door, MessagingServicer):
     DeleteAssignmentRule = command(rules.remove)
 
     ListInstances = query(instances.list_instances)
-    CreateInstance = command(instances.create)
+    CreateInstance = workflow(instances.create)
     GetInstance = query(instances.get)
-    UpdateInstance = command(instances.change)
+    UpdateInstance = workflow(instances.change)
     DeleteInstance = command(instances.remove)
     ConnectInstance = workflow(probes.connect)
     ConfigureWebhook = workflow(endpoints.configure)

@@ -51,20 +51,18 @@ async def send(db: Database, actor: Actor, request: pb.SendMessageRequest) -> pb
         if await session.first(SEEN.where(mine)) is None:
             raise ConversationNotFound
         known = await queueing.used(session, _key(actor, request))
-    stored = (
-        await attachments.keep(db, actor, content, *_described(request)) if content and not known else None
-    )
+    brought = await _brought(db, actor, request, b"" if known else content)
     async with db.begin() as session:
         target = await session.first(TARGET.where(mine))
         if target is None:
             raise ConversationNotFound
-        draft = await _draft(session, actor, request, target, stored)
+        draft = await _draft(session, actor, request, target, brought)
         if request.is_internal:
             message = await _write_internally(session, target, draft)
         else:
             message = await queueing.queue(session, target, draft)
-        if stored:
-            await attachments.attach(session, stored, message)
+        if brought:
+            await attachments.attach(session, brought, message)
     return await _answer(db, actor, message, is_sent=not request.is_internal)
 
 
@@ -101,11 +99,22 @@ def _described(request: pb.SendMessageRequest) -> tuple[str, str]:
     return mimetype or mimetypes.guess_type(request.file_name)[0] or "", request.file_name
 
 
+async def _brought(
+    db: Database, actor: Actor, request: pb.SendMessageRequest, content: bytes
+) -> Attachment | None:
+    """What takes its time: a file in the body is stored, an address looked up, before the transaction."""
+    if content:
+        return await attachments.keep(db, actor, content, *_described(request))
+    if request.message_type in ("", "text") or not attachments.is_address(request.media_url):
+        return None
+    return await attachments.addressed(request.media_url, request.media_mimetype, request.file_name)
+
+
 async def _draft(
-    session: Session, actor: Actor, request: pb.SendMessageRequest, target: Row, stored: Attachment | None
+    session: Session, actor: Actor, request: pb.SendMessageRequest, target: Row, brought: Attachment | None
 ) -> Draft:
     kind = request.message_type or "text"
-    file = stored
+    file = brought
     if file is None and request.media_url and kind != "text":
         file = await attachments.named(
             session, actor, request.media_url, request.media_mimetype, request.file_name

@@ -15,20 +15,14 @@ from tests.gateway.house import Front
 pytestmark = pytest.mark.xdist_group("gateway")
 
 
-async def make(front: Front, token: str, key: str, instance: str, **more: Any) -> httpx2.Response:
-    body = {
-        "name": "Loja",
-        "instanceName": instance,
-        "apiUrl": "http://8.8.8.8",
-        "apiKey": "invented",
-        **more,
-    }
-    path = "/api/whatsapp/instances"
+async def make(front: Front, token: str, key: str, name: str, **more: Any) -> httpx2.Response:
+    body = {"name": name, "content": "Olá", **more}
+    path = "/api/whatsapp/macros"
     return await front.call("POST", path, body, token=token, headers={"idempotency-key": key})
 
 
 async def test_a_hundred_times_at_once_is_once(front: Front, staff: Staff) -> None:
-    key, name = new_id(), f"wa-{new_id()}"
+    key, name = new_id(), f"macro {new_id()}"
 
     answers = await asyncio.gather(*(make(front, staff.admin, key, name) for _ in range(100)))
 
@@ -39,18 +33,18 @@ async def test_a_hundred_times_at_once_is_once(front: Front, staff: Staff) -> No
 
 
 async def test_another_body_is_a_conflict_and_a_refusal_is_not_kept(front: Front, staff: Staff) -> None:
-    key, name = new_id(), f"wa-{new_id()}"
-    refused = await make(front, staff.admin, key, name, providerType="cloud")
+    key, name = new_id(), f"macro {new_id()}"
+    refused = await make(front, staff.admin, key, name, instanceId=new_id())
 
     made = await make(front, staff.admin, key, name)
-    reused = await make(front, staff.admin, key, name, name="Outra")
+    reused = await make(front, staff.admin, key, name, content="Outra")
 
     assert (refused.status_code, made.status_code) == (400, 201)
     assert (reused.status_code, reused.json()["code"]) == (409, "idempotency_key_reused")
 
 
 async def test_a_key_does_not_open_what_a_role_may_not_use(front: Front, staff: Staff) -> None:
-    key, name = new_id(), f"wa-{new_id()}"
+    key, name = new_id(), f"macro {new_id()}"
     await make(front, staff.admin, key, name)
 
     assert (await make(front, staff.agent, key, name)).status_code == 403
@@ -58,19 +52,10 @@ async def test_a_key_does_not_open_what_a_role_may_not_use(front: Front, staff: 
 
 @pytest.mark.parametrize("key", ["with space", "é", "x" * 256])
 async def test_a_key_that_is_none_is_refused(front: Front, staff: Staff, key: str) -> None:
-    path = f"{front.url}/api/whatsapp/instances"
+    path = f"{front.url}/api/whatsapp/macros"
     headers = {b"authorization": f"Bearer {staff.admin}".encode(), b"idempotency-key": key.encode()}
 
-    answer = await front.client.post(
-        path,
-        headers=headers,
-        json={
-            "name": "Loja",
-            "instanceName": new_id(),
-            "apiUrl": "http://8.8.8.8",
-            "apiKey": "invented",
-        },
-    )
+    answer = await front.client.post(path, headers=headers, json={"name": "Loja", "content": "Olá"})
 
     assert answer.status_code == 400
 

@@ -27,9 +27,7 @@ async def make_instance(db: Database, name: str = "", api_url: str = "http://127
         api_url=api_url,
         api_key="global-key",
     )
-    async with db.begin() as session:
-        made = await instances.create(session, ADMIN, request)
-    return made.instance.id
+    return (await instances.create(db, ADMIN, request)).instance.id
 
 
 def envelope(event: str, instance: str, data: Any, at: str | None = None) -> bytes:

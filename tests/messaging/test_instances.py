@@ -3,9 +3,10 @@
 import pytest
 
 from protos import messaging_pb2 as pb
+from services.kit import egress
 from services.kit.crypto import Vault
 from services.kit.db import Database
-from services.kit.egress import AddressNotAllowed
+from services.kit.egress import AddressNotAllowed, Policy
 from services.kit.errors import Invalid
 from services.messaging import endpoints, instances, probes, sending
 from services.messaging.endpoints import WebhookNotSet
@@ -13,6 +14,7 @@ from services.messaging.evolution import calls
 from services.messaging.instances import InstanceInUse, InstanceNotFound, NameTaken
 from services.messaging.probes import CheckFailed
 from services.messaging.settings import settings, vault
+from tests.fakes.evolution_rest_chats import picture_of
 from tests.messaging.builders import announced, inbox, make_instance, receive, upsert
 from tests.messaging.conftest import Shop
 from tests.support import ADMIN, INTELLIGENCE, SUPERVISOR
@@ -33,8 +35,7 @@ async def shown(db: Database, id: str) -> pb.Instance:
 
 async def change(db: Database, id: str, **values: object) -> pb.Instance:
     request = pb.UpdateInstanceRequest(id=id, **values)  # type: ignore[arg-type]
-    async with db.begin() as session:
-        return (await instances.change(session, ADMIN, request)).instance
+    return (await instances.change(db, ADMIN, request)).instance
 
 
 async def test_an_instance_is_changed_and_never_shows_its_key(db: Database) -> None:
@@ -66,6 +67,34 @@ async def test_what_makes_no_instance_is_refused(db: Database, monkeypatch: pyte
         await change(db, other, api_url="http://169.254.169.254/latest")
     with pytest.raises(InstanceNotFound):
         await change(db, ADMIN.id, name="Nenhuma")
+
+
+async def test_no_transaction_waits_for_a_name_to_be_looked_up(
+    shop: Shop, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = (await shop.greeted_by(PHONE)).id
+    narrow = Database(urls["messaging"], schema="messaging", size=1)
+    await narrow.open()
+    looked_up, vet = [], egress.vet
+
+    async def look_up(url: str, policy: Policy) -> None:
+        async with narrow.begin() as session:  # there is one connection: it is free, or this fails
+            looked_up.append(await session.scalar("select %(url)s", url=url))
+        await vet(url, policy)
+
+    monkeypatch.setattr(egress, "vet", look_up)
+    (customer,) = shop.simulator.customers.values()
+    customer.picture = b"\xff\xd8\xff" + bytes(100)
+    url = picture_of(shop.simulator, customer)
+
+    instance = await make_instance(narrow, api_url=shop.simulator.url)
+    await change(narrow, instance, api_url=shop.simulator.url)
+    request = pb.SendMessageRequest(conversation_id=conversation, message_type="image", media_url=url)
+    sent = await sending.send(narrow, SUPERVISOR, request)
+
+    await narrow.close()
+    assert looked_up == [shop.simulator.url, shop.simulator.url, url]
+    assert (sent.message.media_url, sent.message.media_mimetype) == (url, "image/jpeg")
 
 
 async def test_with_conversations_it_is_deleted_only_if_forced(shop: Shop) -> None:
