@@ -135,7 +135,9 @@ def simulator(stack: Stack) -> Part:
     """A WhatsApp to try things with, behind an Evolution of our own."""
     log = home.log(stack.settings.home, "simulator")
     port = stack.simulator_port
-    return forks.child(stack.zygote, "simulator", SIMULATOR, {"SIMULATOR_PORT": str(port)}, port, log)
+    clock = {name: text for name, text in stack.shared.items() if name == "CONVO_CLOCK_FILE"}
+    environment = {**clock, "SIMULATOR_PORT": str(port)}
+    return forks.child(stack.zygote, "simulator", SIMULATOR, environment, port, log)
 
 
 def process(stack: Stack, member: Member, urls: dict[str, str]) -> Part:

@@ -31,6 +31,9 @@ from services.kit.log import log
 from services.kit.outbox import emit
 from services.kit.settings import load
 
+ANSWERED_WITHIN = timedelta(
+    hours=1
+)  # what was written earlier, and fetched after an outage, waits for people
 LIMIT = 50.0  # of the minute that an event may take
 TRANSCRIPTION = timedelta(seconds=20)
 WAITING = {"pending", "processing"}
@@ -51,7 +54,8 @@ async def answer(db: Database, event: MessageReceived) -> None:
     if turn.thread.last_customer_message_id != event.message_id:
         log.info("reply_superseded", message_id=event.message_id)
         return
-    outcome = await execute(db, turn)
+    is_old = turn.started - parse(event.timestamp) > ANSWERED_WITHIN
+    outcome = skipped("too_old") if is_old else await execute(db, turn)
     if outcome.skipped and outcome.reason != schedules.SKIPPED:
         await _note_skip(db, turn, outcome.reason)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from services.kit.clock import now
 from tests.fakes import evolution_payloads as payloads
 from tests.fakes.evolution_payloads import Json
 from tests.fakes.evolution_webhooks import Plan, Webhooks
@@ -110,7 +111,7 @@ class Simulator:
             push_name=customer.name,
             status="DELIVERY_ACK",
             source="android",
-            at=time.time() if at is None else at,
+            at=now().timestamp() if at is None else at,
             context=self._context(place, quoted),
         )
         place.stored[record["key"]["id"]] = Stored(record, payloads.row_id(), file=file)
@@ -175,7 +176,7 @@ class Simulator:
             push_name="Loja Teste",
             status="SERVER_ACK",
             source="android",
-            at=time.time() if at is None else at,
+            at=now().timestamp() if at is None else at,
         )
         place.stored[record["key"]["id"]] = Stored(record, payloads.row_id())
         self._deliver(place, record, "text", text)

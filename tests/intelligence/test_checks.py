@@ -1,9 +1,12 @@
 """What is decided before, and instead of, an answer."""
 
+from datetime import timedelta
+
 from protos import intelligence_pb2 as pb
 from protos import messaging_pb2
 from services.intelligence import agents, capabilities, llm, replies, sentiment, sessions
 from services.intelligence.settings import IntelligenceSettings
+from services.kit.clock import now, rfc3339
 from services.kit.db import Database
 from tests.fakes.groq import Groq
 from tests.intelligence.builders import actions, announced, configure, knows, open_chat, reply
@@ -31,6 +34,25 @@ async def test_outside_working_hours_the_message_goes_out_once(db: Database, des
     await replies.answer(db, chat.says("Alô?"))
 
     assert chat.heard == ["Voltamos amanhã às 8h."]
+
+
+async def test_what_was_written_hours_ago_is_left_to_people(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    late = chat.says(QUESTION)
+    late.timestamp = rfc3339(now() - replies.ANSWERED_WITHIN - timedelta(minutes=1))
+
+    await replies.answer(db, late)
+    silence = [*chat.heard]
+    recent = chat.says(QUESTION)
+    recent.timestamp = rfc3339(now() - replies.ANSWERED_WITHIN + timedelta(minutes=1))
+    await replies.answer(db, recent)
+
+    assert silence == []
+    assert (await actions(db, chat))[0] == ("skipped", "too_old")
+    assert chat.heard == [HOURS]
 
 
 async def test_after_enough_answers_in_a_row_a_person_is_called(
