@@ -38,7 +38,7 @@ TRANSITIONS = {
     "paused": {"sending", "completed", "failed", "cancelled"},
 }
 LATE = timedelta(minutes=1)  # what a form may take to be sent
-KEY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)+[A-Za-z0-9_-][A-Za-z0-9._-]*")
+LARGEST_FILE = 10 * 1024 * 1024
 ADDRESS = re.compile(r"https?://[^\s\\]+")
 COLUMNS = Campaign.__table__.c
 PLAIN = [field.name for field in pb.Campaign.DESCRIPTOR.fields if field.message_type is None]
@@ -169,11 +169,19 @@ async def _check_media(request: pb.CreateCampaignRequest) -> None:
         raise Invalid("mediaUrl and mediaType belong together", fields={missing: "is required"})
     if ADDRESS.fullmatch(request.media_url):
         await egress.vet(request.media_url, reachable_hosts())
-    elif request.media_url and not KEY.fullmatch(request.media_url):
-        raise Invalid(
-            "mediaUrl is neither an address nor the key of a file",
-            fields={"mediaUrl": "is not well formed"},
-        )
+    elif request.media_url:
+        await _check_file(request.media_url)
+
+
+async def _check_file(key: str) -> None:
+    """What was put to a signed address is looked at now, and not when everybody is to get it."""
+    try:
+        file = await peers.messaging.GetFile(messaging.GetFileRequest(key=key))
+    except NotFound as error:
+        wrong = "is neither an address nor a file that is stored"
+        raise Invalid("File not found", fields={"mediaUrl": wrong}) from error
+    if file.size > LARGEST_FILE:
+        raise Invalid("The file is too large", fields={"mediaUrl": "is larger than 10 MB"})
 
 
 async def _estimate(campaign: Row) -> int | None:

@@ -83,7 +83,7 @@ class Messaging(Door, MessagingServicer):
     CreateFile = command(files.create)
     CompleteFile = command(files.complete)
     SignUpload = command(files.sign_upload)
-    GetFile = workflow(files.get)
+    GetFile = workflow(files.get, callers=("gateway", "campaigns"))
     DeleteFile = workflow(files.delete)
 
     GetContext = query(contexts.get, callers=CONTEXTS)

@@ -84,6 +84,7 @@ class Gate(MessagingServicer):
     def clear(self) -> None:
         self.connected = {INSTANCE}
         self.contacts: list[pb.AudienceMember] = []
+        self.files: dict[str, int] = {}  # their sizes
         self.tagged: dict[str, set[str]] = {}
         self.chats: dict[str, Chat] = {}
         self.queue: dict[str, pb.QueuedMessage] = {}
@@ -201,6 +202,12 @@ class Gate(MessagingServicer):
             if chat.contact_id == request.id:
                 return pb.Contact(id=chat.contact_id, instance_id=INSTANCE, name=chat.name)
         return await _abort(call, NotFound("Contact not found"))
+
+    async def GetFile(self, request: Any, call: Any) -> Any:
+        await self._begin("GetFile", request, call)
+        if request.key not in self.files:
+            await _abort(call, NotFound("File not found"))
+        return pb.DownloadResponse(size=self.files[request.key])
 
     async def SetMode(self, request: Any, call: Any) -> Any:
         await self._begin("SetMode", request, call)

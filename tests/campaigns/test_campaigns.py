@@ -47,6 +47,8 @@ async def test_a_campaign_with_a_time_is_scheduled(db: Database) -> None:
         ({"media_url": "https://empresa.com.br/a.png"}, "mediaType"),
         ({"media_type": "image"}, "mediaUrl"),
         ({"media_url": "javascript:alert(1)", "media_type": "image"}, "mediaUrl"),
+        ({"media_url": "uploads/gone.png", "media_type": "image"}, "mediaUrl"),
+        ({"media_url": "uploads/film.mp4", "media_type": "video"}, "mediaUrl"),
         ({"scheduled_at": "2020-01-01T00:00:00.000Z"}, "scheduledAt"),
         ({"instance_id": new_id()}, "instanceId"),
         (
@@ -61,8 +63,10 @@ async def test_a_campaign_with_a_time_is_scheduled(db: Database) -> None:
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_the_field_named(
-    db: Database, fields: dict[str, object], culprit: str
+    db: Database, gate: Gate, fields: dict[str, object], culprit: str
 ) -> None:
+    gate.files["uploads/film.mp4"] = campaigns.LARGEST_FILE + 1
+
     with pytest.raises(Invalid) as refused:
         await campaigns.create(db, SUPERVISOR, request(**fields))
 
@@ -77,12 +81,14 @@ async def test_a_file_on_our_own_network_is_not_sent(db: Database) -> None:
         )
 
 
-async def test_a_stored_file_goes_with_the_message(db: Database) -> None:
+async def test_a_stored_file_goes_with_the_message(db: Database, gate: Gate) -> None:
+    gate.files["uploads/oferta.png"] = campaigns.LARGEST_FILE
+
     answer = await campaigns.create(
-        db, SUPERVISOR, request(media_url="uploads/2026/oferta.png", media_type="image")
+        db, SUPERVISOR, request(media_url="uploads/oferta.png", media_type="image")
     )
 
-    assert (answer.campaign.media_url, answer.campaign.media_type) == ("uploads/2026/oferta.png", "image")
+    assert (answer.campaign.media_url, answer.campaign.media_type) == ("uploads/oferta.png", "image")
 
 
 async def test_nobody_can_tell_the_estimate_while_messaging_is_away(db: Database, gate: Gate) -> None:
