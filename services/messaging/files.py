@@ -55,7 +55,7 @@ class NotYours(Forbidden):
 
 
 class FileInUse(Conflict):
-    """A message holds this file."""
+    """A message or a contact shows this file."""
 
     code = "file_in_use"
 
@@ -143,7 +143,8 @@ async def delete(db: Database, actor: Actor, request: pb.DeleteFileRequest) -> p
         if row.owner_id != actor.id and not actor.leads:
             raise NotYours
         held = select(exists().where(Message.media_url == row.key))
-        if row.message_id is not None or await session.scalar(held):
+        is_of_nobody = row.owner_id is None  # a customer's: of a message, or the copy of a picture
+        if is_of_nobody or row.message_id is not None or await session.scalar(held):
             raise FileInUse
         await session.run(update(File).where(File.id == row.id).values(status="deleted", deleted_at=now()))
         await emit(session, pb.FileDeleted(file_id=row.id, key=row.key, by=actor.id or actor.service))

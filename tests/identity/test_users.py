@@ -9,7 +9,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from protos import identity_pb2 as pb
-from services.identity import members, peers, users
+from services.identity import members, users
+from services.kit import replicas
 from services.kit.actor import Actor
 from services.kit.db import Database
 from services.kit.errors import Invalid
@@ -129,7 +130,7 @@ async def test_the_list_does_not_wait_for_messaging(db: Database, messaging: grp
     await admin_and_agent(db)
     await messaging.stop(None)
 
-    async with asyncio.timeout(2 * peers.PATIENCE):
+    async with asyncio.timeout(replicas.PATIENCE):
         found = await workload(db)
 
     assert found == {ANA: None, BIA: None}

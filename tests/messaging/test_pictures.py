@@ -7,6 +7,7 @@ import pytest
 from protos import messaging_pb2 as pb
 from services.kit.blobs import ObjectNotFound
 from services.messaging import files, pictures, portraits
+from services.messaging.files import FileInUse
 from services.messaging.settings import settings, store
 from tests.fakes.evolution_rest_chats import picture_of
 from tests.messaging.builders import announced, envelope, phone, receive, upsert
@@ -71,6 +72,8 @@ async def test_a_picture_is_copied_and_whoever_is_signed_in_may_have_it(shop: Sh
     assert await store().get(contact.profile_picture_url) == PICTURE
     file = await files.get(shop.db, JOAO, pb.GetFileRequest(key=contact.profile_picture_url))
     assert (file.mime_type, file.size) == ("image/jpeg", len(PICTURE))
+    with pytest.raises(FileInUse):
+        await files.delete(shop.db, SUPERVISOR, pb.DeleteFileRequest(key=contact.profile_picture_url))
     assert (await announced(shop.db, contact.id)).count("contact_updated") == 1
 
 
