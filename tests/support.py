@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "SERVICE_KEYS": "{}",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "GRPC_PORT": "0",
+    "EGRESS_PRIVATE": "localhost, 127.0.0.0/8, ::1",  # where simulators listen
+    "AI_DEBOUNCE_S": "0",
 }
 # What a system of its own is started with: the environment from before the tests set theirs, here or in
 # the process that this one is a worker of.

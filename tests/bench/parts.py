@@ -5,8 +5,7 @@ import itertools
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import psutil
@@ -23,6 +22,7 @@ Table = list[list[str]]
 CONTACTS = 1000
 ANSWERED = 50
 CALLERS = 32
+# Those who only listen: what messages set in motion in other contexts is not the peers' work.
 LISTENERS = ("sales", "intelligence", "campaigns", "knowledge")
 BUSY = 0.25  # seconds of CPU in one second
 HEAD = ["", "requests/s", "p50 ms", "p99 ms", "refused", "CPU ms/request", "of which"]
@@ -53,7 +53,7 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
                 "seconds": seconds,
                 "run": f"{new_id()}-{number}-",
             }
-            with asleep(office):
+            with office.stack.asleep(*LISTENERS):
                 found["convo, alone"].append(await _take_in(office, settle=3, **work))
             for peer in peers:
                 hook = {"url": f"{peer.url}/webhook", "instance": office.instance}
@@ -65,7 +65,7 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
     lines += [["raw limit", f"{raw:.0f}"], ["ours / raw limit", f"{alone.rate / raw:.2f} x"]]
     half = {"contacts": CONTACTS, "callers": 64, "seconds": seconds, "rate": int(alone.rate / 2)}
     await caught_up(office)
-    with asleep(office):
+    with office.stack.asleep(*LISTENERS):
         lines.append(_line("convo, alone, half the rate", await _take_in(office, run=new_id(), **half)))
     everything = [
         ("convo, every service, AI off", "human", CONTACTS),
@@ -83,23 +83,6 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
 
 async def _take_in(office: Office, **work: Any) -> Measured:
     return await load([office.stack.process.pid], webhook=office.webhook, **work)
-
-
-@contextmanager
-def asleep(office: Office) -> Iterator[None]:
-    """Without those who only listen: what messages set in motion in other contexts is not the peers' work."""
-    listeners = [
-        one
-        for one in psutil.Process(office.stack.process.pid).children(recursive=True)
-        if one.name() in LISTENERS
-    ]
-    for one in listeners:
-        one.suspend()
-    try:
-        yield
-    finally:
-        for one in listeners:
-            one.resume()
 
 
 async def caught_up(office: Office) -> None:

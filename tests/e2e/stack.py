@@ -6,8 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -75,8 +75,23 @@ class Stack:
         for victim in victims:
             victim.send_signal(signal.SIGKILL)
 
+    def asleep(self, *names: str) -> AbstractContextManager[None]:
+        """These parts do nothing for a while."""
+        return stopped([one for name in names for one in self.members(name)])
+
     def logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in (self.home / "logs").glob("*.log"))
+
+
+@contextmanager
+def stopped(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    for one in processes:
+        one.suspend()
+    try:
+        yield
+    finally:
+        for one in processes:
+            one.resume()
 
 
 def _is(process: psutil.Process, name: str) -> bool:

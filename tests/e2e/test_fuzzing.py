@@ -25,8 +25,8 @@ from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 
-BUDGET = 60.0  # seconds for all operations together
-EXAMPLES = 25
+BUDGET = 30.0  # seconds for all operations together
+EXAMPLES = 15
 MOST_KNOWN = 20
 LEFT_OUT = {"/api/events", "/api/auth/logout"}  # the one never ends, the other ends the session that asks
 LISTS = {  # where ids are found, and the names by which other operations take them

@@ -100,12 +100,8 @@ async def harm(office: Office) -> None:
         for gateway in office.stack.members("gateway"):
             gateway.send_signal(signal.SIGTERM)
         await asyncio.sleep(2)
-        frozen = office.stack.members("postgres")
-        for process in frozen:
-            process.suspend()
-        await asyncio.sleep(3)
-        for process in frozen:
-            process.resume()
+        with office.stack.asleep("postgres"):
+            await asyncio.sleep(3)
         await asyncio.sleep(1)
 
 

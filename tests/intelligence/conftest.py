@@ -1,6 +1,5 @@
 """Intelligence among its neighbours: the real knowledge service, a desk of plain data, and a Groq of ours."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from tests.fakes import groq as fake
 from tests.fakes.groq import Groq
 from tests.intelligence import desk as desks
 from tests.intelligence.desk import Desk
-
-os.environ["AI_DEBOUNCE_S"] = "0"
 
 
 @pytest.fixture(scope="session")

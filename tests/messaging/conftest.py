@@ -1,7 +1,6 @@
-"""What messaging needs besides a database: S3, and leave to call the simulators on loopback."""
+"""What messaging needs besides a database: a simulated WhatsApp, and files."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -22,8 +21,6 @@ from tests.fakes.loopback import serve
 from tests.fakes.whatsapp import Simulator
 from tests.messaging.builders import inbox, make_instance, receive
 from tests.messaging.endpoint import Endpoint
-
-os.environ["EGRESS_PRIVATE"] = "localhost, 127.0.0.0/8, ::1"
 
 
 @pytest.fixture(scope="session")
