@@ -39,7 +39,7 @@ chat: setup ## Be a customer on a simulated WhatsApp; needs `make run` in anothe
 	@$(PY) -m deploy.local.chat
 
 test: setup ## All tests, on throw-away infrastructure: T=tests/messaging K=repeated
-	@$(PY) -m pytest -n auto --dist loadgroup $(or $(T),tests) $(if $(K),-k "$(K)")
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(or $(T),tests) $(if $(K),-k "$(K)")
 
 bench: setup tests/bench/peers/express/node_modules ## Measure, beside the peers: tests/bench/RESULTS.md; QUICK=1 SIZES=1000,30000
 	@QUICK=$(QUICK) $(PY) -m tests.bench && cat tests/bench/RESULTS.md

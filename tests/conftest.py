@@ -14,6 +14,13 @@ from tests.support import ENVIRONMENT, open_folder
 
 os.environ |= ENVIRONMENT
 
+WHOLE_SYSTEMS = ("e2e", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in WHOLE_SYSTEMS)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def watched() -> Iterator[None]:

@@ -3,11 +3,15 @@
 import errno
 import random
 import socket
+import sys
+from collections import deque
 from pathlib import Path
 
 import psutil
 
 CHOICE = range(20000, 32000)  # below the range that systems give to outgoing connections
+
+_claims: deque[socket.socket] = deque(maxlen=200)  # those of long ago are in use by now, or never will be
 
 
 def is_free(port: int) -> bool:
@@ -23,9 +27,23 @@ def is_free(port: int) -> bool:
 
 
 def free(count: int) -> list[int]:
-    """Free ports, none twice. Random, so that stacks that start at the same time do not choose the same."""
-    candidates = (port for port in random.sample(CHOICE, len(CHOICE)) if is_free(port))
+    """Free ports, none twice: nor does a stack that starts at the same time choose one of them."""
+    candidates = (port for port in random.sample(CHOICE, len(CHOICE)) if is_free(port) and _claim(port))
     return [next(candidates) for _ in range(count)]
+
+
+def _claim(port: int) -> bool:
+    """By a name that Linux gives to one process at a time, and that goes with it."""
+    if sys.platform != "linux":
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0convo-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def kept(file: Path) -> int:

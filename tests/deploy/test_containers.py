@@ -18,8 +18,6 @@ from deploy.local import infrastructure
 from deploy.local.credentials import CALLERS
 from tests.deploy.conftest import PROGRAMS, ROOT
 
-pytestmark = pytest.mark.xdist_group("deploy")  # they render the same files
-
 FILE = ROOT / "deploy" / "compose.yaml"
 COMPOSE = Path(compose.__file__).parent / "docker-compose"  # the console script beside it always ends with 0
 GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]

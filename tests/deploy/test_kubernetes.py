@@ -11,8 +11,6 @@ from services.campaigns.settings import Settings as CampaignsSettings
 from tests.deploy import edges, rules
 from tests.deploy.rules import Resource
 
-pytestmark = pytest.mark.xdist_group("deploy")  # they render the same files
-
 OPERATORS = ("postgresql.cnpg.io/v1",)  # their schemas come with their operators
 VERSION = kubernetes_validate.latest_version()
 

@@ -48,13 +48,13 @@ class Office:
         return str(conversation["id"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack() -> AsyncIterator[Stack]:
     async with stacks.watched(AI_DEBOUNCE_S="0.5", RATE_LIMIT_REQUESTS="100000") as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def office(stack: Stack) -> AsyncIterator[Office]:
     async with furnished(stack) as office:
         always = {"workingHoursStart": "00:00", "workingHoursEnd": "00:00", "workingDays": [*range(7)]}

@@ -7,7 +7,7 @@ import pytest
 from services.kit.tables import new_id
 from tests.e2e.conftest import Office
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.e2e import stack as stacks
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.test_client import run, tools
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 PICTURES = Path(__file__).parents[2] / "deploy" / "local" / "screenshots"
 

@@ -11,7 +11,7 @@ from tests.e2e.conftest import Office, shown
 
 PDF = b"%PDF-1.4\n%%EOF\n"
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def customers(office: Office, count: int) -> dict[str, str]:

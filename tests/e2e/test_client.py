@@ -15,7 +15,7 @@ from services.kit.tables import new_id
 from tests.e2e.conftest import PASSWORD, Office
 from tests.e2e.test_first_light import phone
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def run(*command: str | Path) -> str:

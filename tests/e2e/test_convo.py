@@ -16,7 +16,7 @@ from tests.e2e.conftest import Office
 from tests.e2e.stack import ROOT, Stack
 from tests.support import GIVEN
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 SEALED = {

@@ -15,7 +15,7 @@ from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 from tests.e2e.test_convo import convo
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SOWN = {"conversations": 60, "knowledge": 20, "leads": 15, "users": 7, "meetings": 3, "campaigns": 1}
 

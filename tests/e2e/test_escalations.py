@@ -10,7 +10,7 @@ from tests.e2e.test_campaigns import customers
 from tests.e2e.test_first_light import phone
 from tests.e2e.test_identity import newcomer
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def only_agent(office: Office) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from services.kit.tables import new_id
 from tests.e2e.conftest import PASSWORD, Office
 from tests.e2e.stack import ready
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 HOURS = "Atendemos de segunda a sexta, das 8h às 18h."
 
@@ -17,7 +17,7 @@ def phone() -> str:
     return f"55119{int(new_id()[-8:], 16) % 100_000_000:08d}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def knowledge(office: Office) -> None:
     entry = {"category": "faq", "question": "Qual é o horário de atendimento?", "answer": HOURS}
     await office.call("POST", "/api/knowledge/manage", {**entry, "isVerified": True}, expect=201)

@@ -23,7 +23,7 @@ from tests import conformance
 from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 BUDGET = 30.0  # seconds for all operations together
 EXAMPLES = 15

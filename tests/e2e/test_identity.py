@@ -13,7 +13,7 @@ from tests.e2e.conftest import PASSWORD, Office
 ID = "01a20a6d-f357-76e8-9b73-3bbd6aa3d435"
 SHORT = "Password must be at least 6 characters"
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def newcomer(office: Office) -> dict[str, Any]:

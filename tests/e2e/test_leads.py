@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.conftest import Office
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 PHONE = "5511955554444"
 TALK = (

@@ -8,7 +8,7 @@ from tests.e2e.conftest import Office, shown
 from tests.e2e.test_escalations import only_agent
 from tests.e2e.test_first_light import phone
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_a_customer_books_a_meeting_by_answering_with_a_number(office: Office) -> None:

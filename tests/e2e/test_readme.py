@@ -18,14 +18,15 @@ from deploy.local import ports
 from tests.e2e.stack import ROOT
 from tests.support import GIVEN
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 BLOCK = re.compile(r"<!-- tested -->\n+```sh\n(.*?)```", re.DOTALL)
 SHELL = """
 set -euo pipefail
 curl() { command curl --silent --show-error --fail --max-time 30 "$@"; }
 serves() {
-    for _ in $(seq 600); do curl "localhost:$PORT/readyz" >/dev/null 2>&1 && return; sleep 0.2; done
+    while kill -0 $RUN; do curl "localhost:$PORT/readyz" >/dev/null 2>&1 && return; sleep 0.2; done
+    cat $CONVO_HOME/run.log
     false
 }
 """

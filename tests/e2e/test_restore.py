@@ -12,7 +12,7 @@ from tests.e2e.conftest import Office, shown
 from tests.e2e.test_convo import convo
 from tests.faults.campaigning import begin, execute, opened
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 PEOPLE = 40
 SLOWLY = "update messaging.instances set sends_per_minute = 300"

@@ -16,7 +16,7 @@ from tests.fakes.collector import Collector, Span, collecting
 from tests.intelligence.builders import reply
 from tests.support import open_folder
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 CUSTOMER = "5511988887777"
 QUESTION = "Vocês podem me ajudar com um pedido?"

@@ -13,7 +13,7 @@ from services.kit.tables import new_id
 from tests.e2e.conftest import Office
 from tests.e2e.stack import ready
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "evolution" / "webhooks-2.3.6.jsonl"
 WEBHOOK = "/api/whatsapp/webhooks/evolution"

@@ -15,8 +15,6 @@ from tests.eval.scores import SETS, Bench, Score
 from tests.fakes import groq as fake
 from tests.intelligence.desk import neighbours
 
-pytestmark = pytest.mark.xdist_group("eval")
-
 ROOT = Path(__file__).parents[2]
 TRAINED_ON = ("services/intelligence/data/*.txt", "services/knowledge/data/*")
 

@@ -6,7 +6,7 @@ from tests.e2e.conftest import shown
 from tests.fakes.evolution_webhooks import Fault
 from tests.faults.campaigning import FORGET_CLAIMS, begin, check, execute, opened, torture
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 async def test_whatever_fails_nobody_gets_a_campaign_twice_and_nobody_is_passed_over() -> None:

@@ -16,7 +16,7 @@ from tests.faults.rolling import PARTS, RATE, roll, traffic
 from tests.faults.torture import check, scalar
 
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400 * ROUNDS)]
+pytestmark = pytest.mark.timeout(400 * ROUNDS)
 
 LEADS = "select count(*) from sales.leads where name like 'Cliente %'"
 

@@ -17,7 +17,7 @@ from tests.e2e.stack import ready
 from tests.fakes.evolution import simulate
 from tests.fakes.whatsapp import Simulator
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 PEOPLE = 24
 ROUNDS = 12

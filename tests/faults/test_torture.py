@@ -18,7 +18,7 @@ from tests.faults.torture import (
     write_some,
 )
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 UNPUBLISHED = "select count(*) from messaging.outbox where published_at is null"
 DEAD = "select count(*) from sales.dead_letters where consumer = 'sales-conversations-count'"

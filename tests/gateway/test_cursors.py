@@ -10,8 +10,6 @@ from gateway.routes import ROUTES, Route
 from tests.gateway.conftest import Staff
 from tests.gateway.house import Front
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 LISTS = [one for one in ROUTES if "cursor" in one.rpc.input_type.fields_by_name and "{" not in one.path]
 TAMPERED: list[Any] = [
     *([], [1], ["x"], {}, {"a": 1}, "text", 7, None, [None], [[]], [{}]),

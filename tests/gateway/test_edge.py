@@ -10,8 +10,6 @@ from gateway.cors import DEVELOPMENT, origins
 from gateway.exchange import SECURITY
 from tests.gateway.house import Front
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 FRONTEND = "http://localhost:5173"
 FOREIGN = [
     *("null", "http://evil.example", "https://localhost:5173", "http://localhost:5174", "http://localhost"),

@@ -24,8 +24,6 @@ from tests.gateway.conftest import Staff
 from tests.gateway.house import Front, House
 from tests.listening import Ear, listening
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 ROWS = """
     with instance as (
         insert into instances (id, name, instance_name, provider_type, status, is_active)

@@ -8,8 +8,6 @@ from services.kit.clock import now, rfc3339
 from services.kit.tables import new_id
 from tests.gateway.house import Front, House
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 FILL = """
     insert into campaign_messages (id, campaign_id, contact_id, contact_name, phone_number, status)
     select gen_random_uuid(), %(id)s, gen_random_uuid(), 'Cliente', '55119' || n, 'pending'

@@ -12,8 +12,6 @@ from services.kit.tables import new_id
 from tests.gateway.conftest import Staff
 from tests.gateway.house import Front
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 
 async def make(front: Front, token: str, key: str, name: str, **more: Any) -> httpx2.Response:
     body = {"name": name, "content": "Olá", **more}

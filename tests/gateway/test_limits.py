@@ -14,7 +14,6 @@ from tests.gateway import house as houses
 from tests.gateway.house import Front, House
 
 LIMIT = 100
-pytestmark = pytest.mark.xdist_group("gateway")
 
 
 class Clock:

@@ -12,8 +12,6 @@ from services.kit.tables import new_id
 from tests.gateway.conftest import Staff
 from tests.gateway.house import PASSWORD, Front
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 CALLERS = ("anonymous", "forged", "deactivated", "demoted", "agent", "supervisor", "admin")
 ENDS_THE_SESSION = {"/api/auth/logout"}
 LISTED = {  # who may call what, besides the routes that are for any role

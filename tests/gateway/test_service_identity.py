@@ -17,8 +17,6 @@ from google.protobuf.message_factory import GetMessageClass
 from services.kit import migrate
 from tests.gateway.house import SERVICES, House, is_there
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 Metadata = tuple[tuple[str, str], ...]
 
 

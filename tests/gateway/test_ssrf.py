@@ -21,7 +21,7 @@ from tests.gateway.house import Front, House
 from tests.gateway.test_events import ROWS
 from tests.kit.test_egress import MALFORMED, PRIVATE
 
-pytestmark = [pytest.mark.xdist_group("gateway"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 PUBLIC = "http://8.8.8.8"
 LATER = "2035-01-10T15:00:00Z"

@@ -11,8 +11,6 @@ from services.kit.tables import new_id
 from tests.gateway.conftest import Staff
 from tests.gateway.house import Front
 
-pytestmark = pytest.mark.xdist_group("gateway")
-
 MEGABYTE = 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 BOUNDARY = "a-line-between"

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -14,6 +16,16 @@ def test_free_ports_are_free_and_none_comes_twice() -> None:
 
     assert len(set(found)) == 40
     assert all(ports.is_free(port) for port in found)
+
+
+def test_what_one_process_was_given_no_other_is_given() -> None:
+    *ours, left = ports.free(6)
+    ports._claims.pop().close()
+    choose = f"from deploy.local import ports; ports.CHOICE = {[*ours, left]}; print(*ports.free(1))"
+
+    theirs = subprocess.run([sys.executable, "-c", choose], capture_output=True, text=True, check=True)
+
+    assert int(theirs.stdout) == left
 
 
 def test_a_taken_port_is_named_with_its_holder() -> None:
