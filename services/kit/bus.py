@@ -30,6 +30,11 @@ def subject(full_name: str) -> str:
     return f"convo.{place}.{re.sub(r'(?<!^)(?=[A-Z])', '_', name).lower()}"
 
 
+def hints(service: str) -> str:
+    """Where a service's replicas tell each other that something was committed; no event, and not kept."""
+    return f"hints.{service}"
+
+
 def inbox(url: str) -> str:
     """Where answers come: a place where only the user of the URL may listen (deploy/nats.conf)."""
     parts = urlsplit(url)

@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 
 import orjson
 from google.protobuf.message import Message
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from services.kit import context, telemetry
-from services.kit.bus import Bus, subject
+from services.kit.bus import Bus, hints, subject
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database, Row, Session
 from services.kit.log import log
 from services.kit.tables import new_id
 
-POLL = 0.25
+POLL = 1.0  # for a hint that was lost
+BREATH = 0.01
 BATCH = 500
-MEASURE_EVERY = 5.0
+MEASURE_EVERY = 10.0
 REFILLED = timedelta(hours=24)
 
 ADD = """
@@ -118,16 +120,34 @@ async def _publish(bus: Bus, row: Row) -> None:
         await bus.stream.publish(subject(row.type), row.body, headers=headers)
 
 
+async def keep_hinting(db: Database, bus: Bus) -> None:
+    """In every replica: tell the one that relays that something waits, at once and then once for many."""
+    while True:
+        await db.committed.wait()
+        db.committed.clear()
+        with suppress(NatsError, OSError):
+            await bus.client.publish(hints(db.schema))
+        await asyncio.sleep(BREATH)
+
+
 async def keep_relaying(db: Database, bus: Bus) -> None:
-    """Woken by commits of this process, and four times a second for those of the other replicas."""
+    """Woken by the hints of every replica, and once a second in case that one was lost."""
+    hinted = asyncio.Event()
+
+    async def wake(_: Msg) -> None:
+        hinted.set()
+
+    subscription = await bus.client.subscribe(hints(db.schema), cb=wake)
     try:
-        await _keep_relaying(db, bus)
+        await _keep_relaying(db, bus, hinted)
     finally:
+        with suppress(NatsError, OSError):
+            await subscription.unsubscribe()
         telemetry.OUTBOX_WAITING.set(0)  # whoever relays now says how much waits
         telemetry.OUTBOX_AGE.set(0)
 
 
-async def _keep_relaying(db: Database, bus: Bus) -> None:
+async def _keep_relaying(db: Database, bus: Bus, hinted: asyncio.Event) -> None:
     measured = 0.0
     made = None
     while True:
@@ -135,7 +155,7 @@ async def _keep_relaying(db: Database, bus: Bus) -> None:
         if due:
             measured = time.monotonic()
             await _measure(db)
-        db.committed.clear()
+        hinted.clear()
         try:
             if due and (found := await bus.made()) != made:
                 await refill(db, since=found - REFILLED, before=found)
@@ -149,4 +169,4 @@ async def _keep_relaying(db: Database, bus: Bus) -> None:
             await asyncio.sleep(1)
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL):
-                await db.committed.wait()
+                await hinted.wait()

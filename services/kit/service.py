@@ -76,6 +76,7 @@ async def _serve(service: Service, configured: ServiceSettings) -> None:
     await server.start()
     background = asyncio.create_task(_background(service, configured, db, bus))
     always = asyncio.create_task(jobs.keep_always(db, service.jobs))
+    hinting = asyncio.create_task(outbox.keep_hinting(db, bus))
     _tell_ready(configured.ready_fd)
     log.log.info("service_started", replica=configured.replica)
 
@@ -86,7 +87,7 @@ async def _serve(service: Service, configured: ServiceSettings) -> None:
     await leave(probes, configured.drain_s if ending.done() and ending.result() is SIGTERM else 0)
     door.hang_up()
     await server.stop(GRACE)
-    await leases.end([background, always], patience=GRACE)
+    await leases.end([background, always, hinting], patience=GRACE)
     await bus.close()
     await db.close()
     log.log.info("service_stopped", replica=configured.replica)

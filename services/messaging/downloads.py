@@ -40,6 +40,7 @@ WHILE_THE_STORE_IS_AWAY = timedelta(seconds=20)
 UNTYPED = "application/octet-stream"
 EXTENSIONS = {"image/jpeg": ".jpg", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "image/webp": ".webp"}
 
+WAITS = "select 1 from media_jobs where due_at <= %(at)s limit 1"
 CLAIM = """
     with mine as (
         update media_jobs set due_at = %(until)s, attempts = attempts + 1
@@ -67,19 +68,29 @@ class Fetched:
 
 async def run(db: Database) -> None:
     """Until it is cancelled. What is cut off is taken up again when its lease ends."""
-    await asyncio.gather(*(_work(db) for _ in range(AT_ONCE)))
+    looking = asyncio.Lock()
+    await asyncio.gather(*(_work(db, looking) for _ in range(AT_ONCE)))
 
 
-async def _work(db: Database) -> None:
+async def _work(db: Database, looking: asyncio.Lock) -> None:
+    """One looks for all of them; while it fetches, the next one looks."""
     while True:
         context.enter(context.Context())
         try:
-            busy = await fetch_next(db)
+            async with looking:
+                found = await _waits(db)
+                if not found:
+                    await asyncio.sleep(POLL)
+            if found:
+                await fetch_next(db)
         except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
             log.warning("downloads_wait", error=type(error).__name__)
-            busy = False
-        if not busy:
             await asyncio.sleep(POLL)
+
+
+async def _waits(db: Database) -> bool:
+    async with db.read() as session:
+        return await session.scalar(WAITS, at=now()) is not None
 
 
 async def fetch_next(db: Database) -> bool:

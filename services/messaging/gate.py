@@ -23,7 +23,7 @@ from services.messaging import dispatching, drafts
 from services.messaging.queueing import BULK, URGENT
 from services.messaging.send_models import Gate, Send
 
-POLL = 0.25
+POLL = 1.0  # for what nobody woke us for: another replica's, when that has died
 MOST_AT_ONCE = 8  # calls of one instance that one process has under way
 DRAIN = 8.0
 JITTER = 0.08  # a machine's even beat is what WhatsApp looks for; faster than the pace it never is

@@ -45,8 +45,9 @@ def replica(db: Database, bus: Bus) -> asyncio.Task[None]:
 @asynccontextmanager
 async def replicas(db: Database, bus: Bus, count: int) -> AsyncIterator[list[asyncio.Task[None]]]:
     tasks = [replica(db, bus) for _ in range(count)]
+    hinting = asyncio.create_task(outbox.keep_hinting(db, bus))
     yield tasks
-    await end(tasks, patience=1)
+    await end([*tasks, hinting], patience=1)
 
 
 async def say(databases: dict[str, Database], service: str, bus: Bus, gate: Gate) -> None:

@@ -3,18 +3,62 @@
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+
+import pytest
 
 from protos import messaging_pb2 as pb
 from services.kit import outbox, subscriptions
-from services.kit.bus import Bus
+from services.kit.bus import Bus, subject
 from services.kit.clock import now
 from services.kit.db import Database, Session
+from services.kit.leases import end
 from services.kit.tables import new_id
 from tests.kit.test_subscriptions import consuming, until
 
 MOMENT = timedelta(milliseconds=1)  # what the outbox keeps of a time
 WRITERS, SECONDS = 8, 3.0
+
+
+@pytest.fixture
+async def elsewhere(db: Database, urls: dict[str, str]) -> AsyncIterator[Database]:
+    """The same database, as another replica of the service has it."""
+    database = Database(urls[db.schema], schema=db.schema)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@asynccontextmanager
+async def hinting(db: Database, bus: Bus) -> AsyncIterator[None]:
+    task = asyncio.create_task(outbox.keep_hinting(db, bus))
+    yield
+    await end([task], patience=1)
+
+
+@asynccontextmanager
+async def relaying(db: Database, bus: Bus) -> AsyncIterator[None]:
+    task = asyncio.create_task(outbox.keep_relaying(db, bus))
+    await asyncio.sleep(0.2)
+    yield
+    await end([task], patience=1)
+
+
+async def seconds_to_publish(db: Database, bus: Bus, times: int) -> list[float]:
+    """From the commit to the stream, each time anew and out of step with any poll."""
+    arrived = await bus.client.subscribe(subject(pb.ConversationRead.DESCRIPTOR.full_name))
+    took = []
+    for _ in range(times):
+        async with db.begin() as session:
+            await outbox.emit(session, pb.ConversationRead(conversation_id=new_id()))
+        committed = time.monotonic()
+        await arrived.next_msg(timeout=5)
+        took.append(time.monotonic() - committed)
+        await asyncio.sleep(0.03)
+    await arrived.unsubscribe()
+    return took
 
 
 async def write_until(db: Database, end: float, seed: int) -> list[str]:
@@ -53,7 +97,8 @@ async def test_nothing_that_writers_commit_side_by_side_is_left_out(db: Database
     before = (await bus.stream.stream_info("CONVO")).state.last_seq
     relay = asyncio.create_task(outbox.keep_relaying(db, bus))
 
-    committed = await with_writers(db, relay)
+    async with hinting(db, bus):
+        committed = await with_writers(db, relay)
 
     keys = await published(bus, before)
     assert committed <= set(keys)
@@ -77,6 +122,24 @@ async def test_control_a_cursor_over_the_ids_leaves_rows_out(db: Database) -> No
     committed = await with_writers(db, asyncio.create_task(follow_ids()))
 
     assert committed - seen
+
+
+async def test_what_another_replica_commits_is_published_within_a_quarter_of_a_second(
+    db: Database, bus: Bus, elsewhere: Database
+) -> None:
+    async with relaying(db, bus), hinting(elsewhere, bus):
+        took = await seconds_to_publish(elsewhere, bus, 20)
+
+    assert max(took) < 0.25
+
+
+async def test_control_without_a_hint_it_waits_for_the_poll(
+    db: Database, bus: Bus, elsewhere: Database
+) -> None:
+    async with relaying(db, bus):
+        took = await seconds_to_publish(elsewhere, bus, 5)
+
+    assert 0.25 < max(took) < 2 * outbox.POLL
 
 
 async def test_what_is_rolled_back_is_never_published(db: Database, bus: Bus) -> None:

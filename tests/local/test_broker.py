@@ -11,7 +11,7 @@ from nats.js.errors import APIError
 
 from deploy.local.credentials import SERVICES
 from deploy.local.infrastructure import Addresses
-from services.kit.bus import Bus, inbox
+from services.kit.bus import Bus, hints, inbox
 
 USERS = [*SERVICES, "gateway"]
 FORBIDDEN = [
@@ -77,6 +77,7 @@ async def test_a_service_publishes_its_own_events_and_nobody_elses(addresses: Ad
 @pytest.mark.parametrize("user", USERS)
 async def test_nobody_listens_in_nor_touches_what_the_operator_runs(addresses: Addresses, user: str) -> None:
     ears = ["convo.>", ">", "_INBOX.>", "$JS.>", *(f"_INBOX_{one}.>" for one in USERS if one != user)]
+    ears += [f"hints.{one}" for one in SERVICES if one != user]
     async with Seat(addresses.nats_urls[user]) as seat:
         heard = [subject for subject in ears if not await seat.is_refused(subject, listening=True)]
         done = [subject for subject in FORBIDDEN if not await seat.is_refused(subject)]
@@ -97,6 +98,17 @@ async def test_everybody_can_do_their_work(addresses: Addresses, user: str) -> N
     if user != "gateway":  # it only reads
         await message.ack_sync()
     await bus.close()
+
+
+@pytest.mark.parametrize("user", SERVICES)
+async def test_the_replicas_of_a_service_hear_each_others_hints(addresses: Addresses, user: str) -> None:
+    async with Seat(addresses.nats_urls[user]) as one, Seat(addresses.nats_urls[user]) as other:
+        heard = await other.client.subscribe(hints(user))
+        await other.client.flush()
+
+        await one.client.publish(hints(user))
+
+        await heard.next_msg(timeout=2)
 
 
 async def test_a_stranger_and_a_wrong_password_are_refused(addresses: Addresses) -> None:
