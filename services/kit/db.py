@@ -132,6 +132,12 @@ class Database:
             yield Session(connection)
 
     @asynccontextmanager
+    async def write(self) -> AsyncIterator[Session]:
+        """Each statement by itself, and committed; not for what announces events."""
+        async with self._writers.connection() as connection:
+            yield Session(connection)
+
+    @asynccontextmanager
     async def begin(self) -> AsyncIterator[Session]:
         """Commits when the block ends, rolls back when it raises."""
         async with self._writers.connection() as connection:

@@ -60,7 +60,7 @@ async def _keep(db: Database, job: Job) -> None:
             ran_at = now()
             context.enter(context.Context())
             await _run(db, job)
-            async with db.begin() as session:
+            async with db.write() as session:
                 await session.run(RAN, name=job.name, at=ran_at)
         await asyncio.sleep(min(job.pause.total_seconds(), 1.0))
 

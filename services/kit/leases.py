@@ -47,14 +47,14 @@ async def hold(db: Database, holder: str, works: dict[str, Work]) -> None:
     finally:
         await end(running.values(), patience=LIFETIME - RENEWAL)
         with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
-            async with db.begin() as session:
+            async with db.write() as session:
                 await session.run(RELEASE, holder=holder, names=sorted(works))
 
 
 async def _claim(db: Database, holder: str, names: list[str]) -> set[str] | None:
     """The names that are ours now; None when the database cannot tell."""
     try:
-        async with asyncio.timeout(LIFETIME / 2), db.begin() as session:
+        async with asyncio.timeout(LIFETIME / 2), db.write() as session:
             rows = await session.all(CLAIM, holder=holder, names=names, lifetime=LIFETIME)
     except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
         log.warning("lease_not_renewed", error=type(error).__name__)

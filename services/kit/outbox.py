@@ -78,7 +78,7 @@ async def relay(db: Database, bus: Bus) -> int:
     if not batch:
         return 0
     await asyncio.gather(*(_publish(bus, row) for row in batch))
-    async with db.begin() as session:
+    async with db.write() as session:
         await session.run(DONE, ids=[row.id for row in batch])
     return len(batch)
 
