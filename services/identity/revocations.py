@@ -15,7 +15,7 @@ from services.kit.log import log
 from services.kit.tables import new_id
 from services.kit.tokens import LEEWAY
 
-POLL = 0.4
+POLL = 0.3
 OVERLAP = timedelta(minutes=2)  # longer than any transaction lives between its insert and its commit
 SKEW = timedelta(seconds=1)  # between the clocks of replicas
 

@@ -64,7 +64,7 @@ async def listening(db: Database) -> AsyncIterator[Listener]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_logout_is_heard_on_every_replica_within_a_quarter_of_a_second(
+async def test_a_logout_is_heard_on_every_replica_within_half_a_second(
     db: Database, replica: Database
 ) -> None:
     reply = await register(db)
@@ -74,7 +74,7 @@ async def test_a_logout_is_heard_on_every_replica_within_a_quarter_of_a_second(
         ended = claims(reply.access_token)["sid"]
         waited = [await one.hears(session=ended), await other.hears(session=ended)]
 
-    assert max(waited) < 0.25
+    assert max(waited) < 0.5
 
 
 async def test_whoever_starts_to_listen_hears_first_what_was_before(db: Database) -> None:
