@@ -31,6 +31,7 @@ Event = TypeVar("Event", bound=Message)
 
 ACK_WAIT = 15.0
 HEARTBEAT = 5.0
+LISTENS = 10.0  # as long as what was asked of a server that restarts may be lost
 HANDLING_LIMIT = 60.0
 MOST_TOGETHER = 100
 FINISH = 3.5  # less than a lease lives on
@@ -132,11 +133,11 @@ class Consumer:
         try:
             while not _is_cancelled():
                 try:
-                    batch = await pull.fetch(MOST_TOGETHER, timeout=5)
+                    batch = await pull.fetch(MOST_TOGETHER, timeout=LISTENS)
                 except (FetchTimeoutError, TimeoutError):
-                    info = await pull.consumer_info()
-                    telemetry.BEHIND.labels(self.name).set(info.num_pending or 0)
-                    continue
+                    batch = []
+                left = batch[-1].metadata.num_pending if batch else 0
+                telemetry.BEHIND.labels(self.name).set(left or 0)
                 self.fetched = deque(batch)
                 if self.line.once:
                     self.fetched = deque(await self._take_together(batch))
