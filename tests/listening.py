@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ class Heard:
     id: int
     name: str
     data: dict[str, Any]
+    at: float = field(default_factory=time.perf_counter, compare=False)
 
 
 @dataclass

@@ -8,13 +8,12 @@ import statistics
 import time
 from contextlib import AsyncExitStack
 
+from tests.bench.findings import Findings, Table
 from tests.e2e import stack as stacks
 from tests.e2e.conftest import Office, furnished
 from tests.fakes import groq as fake
 from tests.intelligence.builders import reply
 from tests.support import open_folder
-
-Table = list[list[str]]
 
 QUESTION = "Qual é o horário de atendimento?"
 HOURS = "Atendemos de segunda a sexta, das 8h às 18h."
@@ -22,14 +21,14 @@ CUSTOMERS, TURNS = 15, 5
 BAR_MS = 150
 
 
-async def answers() -> Table:
-    table = [["webhook to Evolution", "answers", "p50 ms", "p90 ms", "worst ms", "bar for p50"]]
+async def answers() -> Findings:
+    table: Table = [["webhook to Evolution", "answers", "p50 ms", "p90 ms", "worst ms", "bar for p50"]]
     for provider in ("groq", "local"):
         took = sorted(await _measured(provider))
         figures = (statistics.median(took), took[int(len(took) * 0.9)], took[-1])
         name = "written by a model" if provider == "groq" else "an entry, word for word"
         table.append([name, str(len(took)), *(f"{ms:.0f}" for ms in figures), str(BAR_MS)])
-    return table
+    return Findings(table)
 
 
 async def _measured(provider: str) -> list[float]:
@@ -80,5 +79,5 @@ async def _one_turn(office: Office, customer: str) -> list[float]:
 
 
 if __name__ == "__main__":
-    for row in asyncio.run(answers()):
+    for row in asyncio.run(answers()).table:
         print(*row, sep="\t")  # noqa: T201

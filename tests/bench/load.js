@@ -42,6 +42,7 @@ export function handleSummary(data) {
       rate: requests.values.rate,
       p50: took.values["p(50)"],
       p99: took.values["p(99)"],
+      worst: took.values.max,
       refused: lost ? lost.values.count : 0,
     }),
   };

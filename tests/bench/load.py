@@ -22,6 +22,7 @@ class Measured:
     rate: float
     p50: float
     p99: float
+    worst: float
     refused: int
     cpu: dict[str, float]  # milliseconds a request, by process
 

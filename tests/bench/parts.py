@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import statistics
 import time
 from collections import defaultdict
 from contextlib import AsyncExitStack
@@ -13,11 +12,10 @@ import psycopg
 
 from services.kit.tables import new_id
 from tests.bench import rivals
+from tests.bench.findings import Bar, Findings, Table, at_least, at_most
 from tests.bench.load import Measured, cpu_of, load
 from tests.bench.office import Office
 from tests.bench.rivals import Rival
-
-Table = list[list[str]]
 
 CONTACTS = 1000
 ANSWERED = 50
@@ -32,29 +30,42 @@ RAW = """
     select %(id)s::uuid, conversation_id, instance_id, %(id)s::uuid::text, remote_jid, content, message_type,
         origin, is_from_me, status, now() from peer.messages where id = %(like)s
 """
-ROUTES = {
-    "one conversation": "conversations/{id}?messageLimit=1",
-    "a page of 20": "conversations?limit=20",
+STORED = "select count(*) from messaging.messages where message_id like any(%(runs)s)"
+LEADS = 200
+KNOW_LEADS = """
+    insert into sales.leads (id, name, name_key, words, phone, status, value, probability, created_at,
+        updated_at)
+    select uuidv7(), 'Cliente ' || n, 'cliente ' || n, array_to_tsvector(array['cliente', n::text]),
+        '5511' || (970000000 + n),
+        (array['new', 'contacted', 'qualified', 'proposal', 'won', 'lost'])[1 + n % 6],
+        n * 10, n % 100, now() - n * interval '1 minute', now() from generate_series(1, %(count)s) as n
+"""
+# The path, and the bars beside the Express peer: at most this CPU, at least this rate.
+ROUTES: dict[str, tuple[str, tuple[float, float] | None]] = {
+    "one conversation": ("conversations/{id}?messageLimit=1", (0.9, 1.3)),
+    "a page of 20": ("conversations?limit=20", (1.0, 1.0)),
+    "a page of 20 leads": ("leads?limit=20", None),
 }
 
 
-async def ingest(office: Office, seconds: float, rounds: int) -> Table:
+async def ingest(office: Office, seconds: float, rounds: int) -> Findings:
     """Ours and the peers' in turn; the best of each, by CPU.
 
     Alone, ours does what the peers do. Then every other service listens, and then the AI answers too.
     """
     found: dict[str, list[Measured]] = defaultdict(list)
+    taken: dict[str, Measured] = {}
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(rivals.running(name, office)) for name in rivals.COMMANDS]
-        for number in range(rounds + 1):  # the first one warms everybody up
+        for _ in range(rounds + 1):  # the first one warms everybody up
             work: dict[str, Any] = {
                 "contacts": CONTACTS,
                 "callers": 64,
                 "seconds": seconds,
-                "run": f"{new_id()}-{number}-",
+                "run": f"{new_id()}-",
             }
             with office.stack.asleep(*LISTENERS):
-                found["convo, alone"].append(await _take_in(office, settle=3, **work))
+                found["convo, alone"].append(await _take_in(office, taken, settle=3, **work))
             for peer in peers:
                 hook = {"url": f"{peer.url}/webhook", "instance": office.instance}
                 found[peer.name].append(await load(peer.pids, webhook=hook, **work))
@@ -66,7 +77,8 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
     half = {"contacts": CONTACTS, "callers": 64, "seconds": seconds, "rate": int(alone.rate / 2)}
     await caught_up(office)
     with office.stack.asleep(*LISTENERS):
-        lines.append(_line("convo, alone, half the rate", await _take_in(office, run=new_id(), **half)))
+        calm = await _take_in(office, taken, run=new_id(), **half)
+    lines.append(_line("convo, alone, half the rate", calm))
     everything = [
         ("convo, every service, AI off", "human", CONTACTS),
         (f"convo, every service, AI on for {ANSWERED} customers", "ai", ANSWERED),
@@ -75,14 +87,35 @@ async def ingest(office: Office, seconds: float, rounds: int) -> Table:
         await caught_up(office)
         await _set_mode(office.stack.database_url(), mode)
         work |= {"rate": 0, "contacts": contacts, "run": new_id()}
-        lines.append(_line(title, await _take_in(office, settle=8, **work)))
+        lines.append(_line(title, await _take_in(office, taken, settle=8, **work)))
     await _set_mode(office.stack.database_url(), "human")
     await caught_up(office)
-    return lines
+    express = best["express"]
+    return Findings(
+        lines,
+        [
+            at_least("webhooks in, rate / Express", alone.rate / express.rate, 3, "x"),
+            at_most("webhooks in, CPU / Express", alone.total / express.total, 0.4, "x"),
+            at_least("webhooks in, rate / raw limit", alone.rate / raw, 0.6, "x"),
+            at_most("webhooks in, p99 at half the top rate", calm.p99, 250, "ms"),
+            await _none_lost(office.stack.database_url(), taken),
+        ],
+    )
 
 
-async def _take_in(office: Office, **work: Any) -> Measured:
-    return await load([office.stack.process.pid], webhook=office.webhook, **work)
+async def _take_in(office: Office, taken: dict[str, Measured], **work: Any) -> Measured:
+    found = await load([office.stack.process.pid], webhook=office.webhook, **work)
+    taken[work["run"]] = found
+    return found
+
+
+async def _none_lost(url: str, taken: dict[str, Measured]) -> Bar:
+    """What was answered with 200 in all runs, against what is stored; a unique key keeps it from doubling."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        cursor = await connection.execute(STORED, {"runs": [f"{run}%" for run in taken]})
+        (stored,) = await cursor.fetchone() or (0,)
+    lost = sum(one.requests - one.refused for one in taken.values()) - stored
+    return at_most("webhooks in, accepted and lost", max(lost, 0), 0, "messages")
 
 
 async def caught_up(office: Office) -> None:
@@ -101,18 +134,24 @@ async def _set_mode(url: str, mode: str) -> None:
         await connection.execute("update messaging.conversations set conversation_mode = %(m)s", {"m": mode})
 
 
-async def reads(office: Office, seconds: float, rounds: int) -> Table:
+async def reads(office: Office, seconds: float, rounds: int) -> Findings:
+    async with await psycopg.AsyncConnection.connect(office.stack.database_url()) as connection:
+        await connection.execute(KNOW_LEADS, {"count": LEADS})
     await rivals.prepare(office.stack.database_url())
     listed = (await office.get("/api/conversations?limit=20"))["conversations"]
     ids = [one["id"] for one in listed]
-    table = [HEAD]
+    table, bars = [HEAD], list[Bar]()
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(rivals.running(name, office)) for name in rivals.COMMANDS]
-        for title, route in ROUTES.items():
+        for title, (route, wanted) in ROUTES.items():
             paths = [route.format(id=id) for id in ids] if "{id}" in route else [route]
             best = await _interleaved(office, peers, paths, seconds, rounds)
             table += [[f"**{title}**"], *(_line(name, one) for name, one in best.items()), *_ratios(best)]
-    return table
+            if wanted:
+                ours, express = best["convo"], best["express"]
+                bars.append(at_most(f"{title}, CPU / Express", ours.total / express.total, wanted[0], "x"))
+                bars.append(at_least(f"{title}, rate / Express", ours.rate / express.rate, wanted[1], "x"))
+    return Findings(table, bars)
 
 
 async def _interleaved(
@@ -147,52 +186,7 @@ async def _raw_limit(url: str, seconds: float, connections: int = 16) -> float:
     return sum(await asyncio.gather(*(insert() for _ in range(connections)))) / seconds
 
 
-GROW = """
-    with numbers as (
-        select n, gen_random_uuid() as contact from generate_series(%(low)s::int, %(high)s::int) as n
-    ), made as (
-        insert into messaging.contacts (id, instance_id, phone_number, name, remote_jid, created_at,
-            updated_at)
-        select contact, %(instance)s, '5521' || (900000000 + n), 'Cliente ' || n,
-            '5521' || (900000000 + n) || '@s.whatsapp.net', now(), now() from numbers returning id
-    )
-    insert into messaging.conversations (id, instance_id, contact_id, last_message_at, last_message_preview,
-        created_at, updated_at)
-    select gen_random_uuid(), %(instance)s, contact, now() - n * interval '1 second', 'Pedido ' || n, now(),
-        now()
-    from numbers
-"""
-
-
-async def growth(office: Office, sizes: list[int]) -> Table:
-    table = [["conversations", "list p50 / p99 ms", "detail p50 / p99 ms", "search p50 / p99 ms"]]
-    url, size = office.stack.database_url(), 0
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        cursor = await connection.execute("select id from messaging.instances limit 1")
-        (instance,) = await cursor.fetchone() or (None,)
-        for wanted in sizes:
-            for low in range(size, wanted, 100_000):
-                high = min(low + 100_000, wanted) - 1
-                await connection.execute(GROW, {"low": low, "high": high, "instance": instance})
-            size = wanted
-            await connection.execute("vacuum analyze messaging.conversations, messaging.contacts")
-            listed = (await office.get("/api/conversations?limit=20"))["conversations"]
-            paths = ["conversations?limit=20", f"conversations/{listed[-1]['id']}"]
-            paths.append(f"conversations?limit=20&search=5521{900_000_000 + wanted // 2}")
-            table.append([f"{wanted:,}", *[await _latency(office, path) for path in paths]])
-    return table
-
-
-async def _latency(office: Office, path: str, times: int = 100) -> str:
-    took = []
-    for _ in range(times):
-        started = time.perf_counter()
-        await office.get(f"/api/{path}")
-        took.append((time.perf_counter() - started) * 1000)
-    return f"{statistics.median(took):.1f} / {sorted(took)[int(times * 0.99) - 1]:.1f}"
-
-
-async def footprint(office: Office, seconds: float) -> Table:
+async def footprint(office: Office, seconds: float) -> Findings:
     """Memory that is a process's own share, and what the idle system burns."""
     tree = psutil.Process(office.stack.process.pid)
     processes = [tree, *tree.children(recursive=True)]
@@ -207,7 +201,13 @@ async def footprint(office: Office, seconds: float) -> Table:
     for name, (memory, cpu) in sorted(shares.items()):
         table.append([name, f"{memory:.0f}", f"{cpu:.1f}"])
     everything = [sum(column) for column in zip(*shares.values(), strict=True)]
-    return [*table, ["**all**", f"{everything[0]:.0f}", f"{everything[1]:.1f}"]]
+    return Findings(
+        [*table, ["**all**", f"{everything[0]:.0f}", f"{everything[1]:.1f}"]],
+        [
+            at_most("idle, proportional memory", everything[0], 1000, "MB"),
+            at_most("idle, CPU of one core", everything[1], 5, "%"),
+        ],
+    )
 
 
 def _line(name: str, one: Measured) -> list[str]:

@@ -2,15 +2,19 @@
 create schema peer;
 do $$
 declare
+    place text;
     name text;
     copied text;
 begin
-    foreach name in array array['instances', 'contacts', 'conversations', 'messages'] loop
-        execute format('create table peer.%1$I (like messaging.%1$I including all)', name);
+    foreach place in array array[
+        'messaging.instances', 'messaging.contacts', 'messaging.conversations', 'messaging.messages', 'sales.leads'
+    ] loop
+        name := split_part(place, '.', 2);
+        execute format('create table peer.%I (like %s including all)', name, place);
         select string_agg(quote_ident(attname), ', ') into copied from pg_attribute
-        where attrelid = ('messaging.' || name)::regclass
+        where attrelid = place::regclass
             and attnum > 0 and not attisdropped and attgenerated = '';
-        execute format('insert into peer.%1$I (%2$s) select %2$s from messaging.%1$I', name, copied);
+        execute format('insert into peer.%1$I (%2$s) select %2$s from %3$s', name, copied, place);
     end loop;
 end $$;
 create table peer.raw (like messaging.messages including all);

@@ -2,7 +2,7 @@
 import crypto from "node:crypto";
 import { and, desc, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
-import { boolean, integer, jsonb, pgSchema, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { boolean, date, integer, jsonb, numeric, pgSchema, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import express from "express";
 import jwt from "jsonwebtoken";
 import pg from "pg";
@@ -51,6 +51,41 @@ const messages = peer.table("messages", {
   status: text("status"),
   timestamp: time("timestamp"),
   metadata: jsonb("metadata"),
+});
+const leads = peer.table("leads", {
+  id: uuid("id").primaryKey(),
+  contactId: uuid("contact_id"),
+  conversationId: uuid("conversation_id"),
+  sectorId: uuid("sector_id"),
+  name: text("name"),
+  phone: text("phone"),
+  email: text("email"),
+  company: text("company"),
+  status: text("status"),
+  source: text("source"),
+  value: numeric("value"),
+  probability: integer("probability"),
+  expectedCloseDate: date("expected_close_date"),
+  assignedTo: uuid("assigned_to"),
+  ownerInactive: boolean("owner_inactive"),
+  createdBy: uuid("created_by"),
+  notes: text("notes"),
+  tags: text("tags").array(),
+  metadata: jsonb("metadata"),
+  pipelineInsight: jsonb("pipeline_insight"),
+  leadScore: integer("lead_score"),
+  bantBudget: jsonb("bant_budget"),
+  bantAuthority: jsonb("bant_authority"),
+  bantNeed: jsonb("bant_need"),
+  bantTimeline: jsonb("bant_timeline"),
+  qualificationData: jsonb("qualification_data"),
+  qualifiedAt: time("qualified_at"),
+  qualifiedBy: text("qualified_by"),
+  lastQualificationAt: time("last_qualification_at"),
+  closedAt: time("closed_at"),
+  version: integer("version"),
+  createdAt: time("created_at"),
+  updatedAt: time("updated_at"),
 });
 
 const db = drizzle(new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 16 }));
@@ -150,6 +185,16 @@ app.get("/conversations/:id", async (request, response) => {
     .orderBy(desc(messages.timestamp), desc(messages.id))
     .limit(Number(request.query.messageLimit ?? 100));
   response.json({ conversation, messages: thread.reverse() });
+});
+
+app.get("/leads", async (request, response) => {
+  const limit = Math.min(Number(request.query.limit ?? 50), 200);
+  const rows = await db.select().from(leads).orderBy(desc(leads.createdAt), desc(leads.id)).limit(limit);
+  const byStatus = await db
+    .select({ status: leads.status, count: sql`count(*)::int`, value: sql`sum(${leads.value})::float` })
+    .from(leads)
+    .groupBy(leads.status);
+  response.json({ leads: rows, summary: { byStatus, totalValue: byStatus.reduce((sum, one) => sum + one.value, 0) } });
 });
 
 app.listen(Number(process.env.PORT), "127.0.0.1");

@@ -3,13 +3,14 @@
 import os
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import jwt
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException
-from sqlalchemy import Computed, ForeignKey, MetaData, create_engine, select
+from sqlalchemy import ARRAY, JSON, Computed, ForeignKey, MetaData, Text, create_engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -68,6 +69,43 @@ class Message(Base):
     is_from_me: Mapped[bool]
     status: Mapped[str]
     timestamp: Mapped[datetime]
+
+
+class Lead(Base):
+    __tablename__ = "leads"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    contact_id: Mapped[uuid.UUID | None]
+    conversation_id: Mapped[uuid.UUID | None]
+    sector_id: Mapped[uuid.UUID | None]
+    name: Mapped[str]
+    phone: Mapped[str | None]
+    email: Mapped[str | None]
+    company: Mapped[str | None]
+    status: Mapped[str]
+    source: Mapped[str]
+    value: Mapped[Decimal]
+    probability: Mapped[int]
+    expected_close_date: Mapped[date | None]
+    assigned_to: Mapped[uuid.UUID | None]
+    owner_inactive: Mapped[bool]
+    created_by: Mapped[uuid.UUID | None]
+    notes: Mapped[str | None]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    lead_metadata: Mapped[Any] = mapped_column("metadata", JSON)
+    pipeline_insight: Mapped[Any] = mapped_column(JSON)
+    lead_score: Mapped[int]
+    bant_budget: Mapped[Any] = mapped_column(JSON)
+    bant_authority: Mapped[Any] = mapped_column(JSON)
+    bant_need: Mapped[Any] = mapped_column(JSON)
+    bant_timeline: Mapped[Any] = mapped_column(JSON)
+    qualification_data: Mapped[Any] = mapped_column(JSON)
+    qualified_at: Mapped[datetime | None]
+    qualified_by: Mapped[str | None]
+    last_qualification_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 def opened() -> Iterator[Session]:
@@ -167,6 +205,18 @@ def one(id: uuid.UUID, session: Database, user: User, messageLimit: int = 100) -
     columns = [column.name for column in Message.__table__.columns]
     told = [{name: getattr(message, name) for name in columns} for message in reversed(thread)]
     return {"conversation": _shown(*row), "messages": told}
+
+
+@app.get("/leads")
+def leads(session: Database, user: User, limit: int = 50) -> dict[str, Any]:
+    newest = select(Lead).order_by(Lead.created_at.desc(), Lead.id.desc()).limit(limit)
+    shown = [
+        {name: getattr(lead, name) for name in Lead.__mapper__.attrs.keys()}  # noqa: SIM118
+        for lead in session.scalars(newest)
+    ]
+    totals = select(Lead.status, func.count(), func.sum(Lead.value)).group_by(Lead.status)
+    by_status = {status: {"count": count, "value": value} for status, count, value in session.execute(totals)}
+    return {"leads": shown, "summary": {"byStatus": by_status}}
 
 
 if __name__ == "__main__":
