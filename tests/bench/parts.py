@@ -37,8 +37,8 @@ KNOW_LEADS = """
         updated_at)
     select uuidv7(), 'Cliente ' || n, 'cliente ' || n, array_to_tsvector(array['cliente', n::text]),
         '5511' || (970000000 + n),
-        (array['new', 'contacted', 'qualified', 'proposal', 'won', 'lost'])[1 + n % 6],
-        n * 10, n % 100, now() - n * interval '1 minute', now() from generate_series(1, %(count)s) as n
+        (array['new', 'contacted', 'qualified', 'proposal', 'won', 'lost'])[1 + n %% 6],
+        n * 10, n %% 100, now() - n * interval '1 minute', now() from generate_series(1, %(count)s) as n
 """
 # The path, and the bars beside the Express peer: at most this CPU, at least this rate.
 ROUTES: dict[str, tuple[str, tuple[float, float] | None]] = {
