@@ -22,7 +22,8 @@ GROW = """
     ), people as (
         insert into messaging.contacts (id, instance_id, phone_number, name, remote_jid, created_at,
             updated_at)
-        select contact, %(instance)s, phone, 'Cliente Silva' || n, phone || '@s.whatsapp.net', at, at from numbers
+        select contact, %(instance)s, phone, 'Cliente Silva' || n, phone || '@s.whatsapp.net', at, at
+        from numbers
     ), threads as (
         insert into messaging.conversations (id, instance_id, contact_id, last_message_id, last_message_at,
             last_message_preview, created_at, updated_at)
