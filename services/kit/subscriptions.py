@@ -17,7 +17,7 @@ import psycopg_pool
 from google.protobuf.message import DecodeError, Message
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo
 from nats.js.errors import APIError, FetchTimeoutError
 
 from services.kit import context, dead, telemetry
@@ -31,8 +31,9 @@ Event = TypeVar("Event", bound=Message)
 
 ACK_WAIT = 15.0
 HEARTBEAT = 5.0
-LISTENS = 10.0  # as long as what was asked of a server that restarts may be lost
 HANDLING_LIMIT = 60.0
+FETCH = 4.0  # what is on its way to a process that froze arrives before its lease is over
+RECALL = 0.1
 MOST_TOGETHER = 100
 FINISH = 3.5  # less than a lease lives on
 HURRY = 0.5  # when the lease is somebody else's in a moment
@@ -131,9 +132,10 @@ class Consumer:
         topic = subject(self.line.event.DESCRIPTOR.full_name)
         pull = await self.bus.stream.pull_subscribe(topic, durable=self.name, stream=STREAM, config=config)
         try:
+            await self._recall(await pull.consumer_info())
             while not _is_cancelled():
                 try:
-                    batch = await pull.fetch(MOST_TOGETHER, timeout=LISTENS)
+                    batch = await pull.fetch(MOST_TOGETHER, timeout=FETCH)
                 except (FetchTimeoutError, TimeoutError):
                     batch = []
                 left = batch[-1].metadata.num_pending if batch else 0
@@ -146,6 +148,19 @@ class Consumer:
                     self.fetched.popleft()
         finally:
             await pull.unsubscribe()
+
+    async def _recall(self, info: ConsumerInfo) -> None:
+        """What was given to whoever held this before, and is not done, comes at once and first.
+
+        It would come when ACK_WAIT is over, and what is new would have overtaken it.
+        """
+        in_hand = sum(map(len, self.queues.values()))
+        if (info.num_ack_pending or 0) <= in_hand and info.config.ack_wait == ACK_WAIT:
+            return
+        log.info("events_recalled", consumer=self.name, pending=info.num_ack_pending)
+        await self.bus.stream.add_consumer(STREAM, info.config, ack_wait=RECALL)
+        await asyncio.sleep(4 * RECALL)
+        await self.bus.stream.add_consumer(STREAM, info.config, ack_wait=ACK_WAIT)
 
     async def _take_together(self, batch: list[Msg]) -> list[Msg]:
         """The rest: what failed, what follows something that failed, and what came before in vain."""
@@ -172,8 +187,9 @@ class Consumer:
 
     async def _enqueue(self, message: Msg) -> None:
         key = _key(message)
-        if key in self.queues:
-            self.queues[key].append(message)
+        if queue := self.queues.get(key):
+            if all(one.metadata.sequence.stream != message.metadata.sequence.stream for one in queue):
+                queue.append(message)
             return
         await self.free.acquire()
         self.queues[key] = deque([message])
