@@ -160,5 +160,10 @@ async def _dead(service: Service, configured: ServiceSettings, arguments: list[s
 async def _replay(service: Service, db: Database, id: str | None) -> None:
     lines = {line.durable(service.name): line for line in service.subscriptions}
     for letter in await dead.bodies(db, id):
-        await subscriptions.handle(db, lines[letter.consumer], letter.consumer, letter.body, letter.event_id)
-        await dead.rise(db, letter.id)
+        consumer = letter.consumer
+        try:
+            await subscriptions.handle(db, lines[consumer], consumer, letter.body, letter.event_id)
+        except Exception as error:
+            log.log.exception("event_stays_dead", consumer=consumer, event_id=letter.event_id, exc_info=error)
+        else:
+            await dead.rise(db, letter.id)

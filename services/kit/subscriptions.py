@@ -32,6 +32,10 @@ Event = TypeVar("Event", bound=Message)
 ACK_WAIT = 15.0
 HEARTBEAT = 5.0
 HANDLING_LIMIT = 60.0
+TAKING_LIMIT = 10.0  # a handler that only writes into tables and has not ended hangs
+MOMENT = 0.25  # among others: one that hangs costs them no more
+SUSPECT = 3  # deliveries: one process may end in any way, two in a row need a reason
+DEATHS = 3  # of processes that had it in hand, and nothing else that was suspected
 FETCH = 4.0  # what is on its way to a process that froze arrives before its lease is over
 RECALL = 0.1
 MOST_TOGETHER = 100
@@ -52,6 +56,10 @@ SEEN = """
     insert into inbox (consumer, event_id) select %(consumer)s, event from unnest(%(events)s::uuid[]) as event
     on conflict do nothing returning event_id
 """
+
+
+class Hangs(Exception):
+    """It has not ended, although the database answers."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ class Consumer:
         self.name = line.durable(service)
         self.queues: dict[str, deque[Msg]] = {}
         self.free = asyncio.Semaphore(line.lanes)
+        self.alone = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
         self.leaving = False
         self.fetched: deque[Msg] = deque()
@@ -211,17 +220,16 @@ class Consumer:
     async def _handle(self, message: Msg) -> None:
         headers = message.headers or {}
         _enter(headers)
-        attempt = message.metadata.num_delivered
-        last: Exception = RuntimeError("the process died while it handled this event")
-        while attempt <= len(OUTAGE_PAUSES) and (attempt <= len(PAUSES) + 1 or isinstance(last, OUTAGES)):
+        if message.metadata.num_delivered >= SUSPECT and await self._settle_alone(message):
+            return
+        attempt = min(message.metadata.num_delivered, len(PAUSES) + 1)
+        while True:
             try:
-                with telemetry.EVENTS.labels(self.name).time():
-                    async with asyncio.timeout(HANDLING_LIMIT):
-                        await handle(self.db, self.line, self.name, message.data, headers["ce-id"])
+                await self._attempt(message)
                 await message.ack()
                 return
             except DecodeError as error:
-                last = error
+                last: Exception = error
                 break
             except Exception as error:  # noqa: BLE001
                 last = error
@@ -235,10 +243,51 @@ class Consumer:
                 )
                 if attempt > len(pauses):
                     break
+                self.free.release()  # whoever waits makes room
                 await asyncio.sleep(pauses[attempt - 1])
+                await self.free.acquire()
             attempt += 1
+        await self._bury(message, type(last).__name__, attempt)
+
+    async def _settle_alone(self, message: Msg) -> bool:
+        """Whether it is done with: taken in, or dead because it ends the process that takes it.
+
+        The note that it is tried outlives the process; who is only in the same process is acquitted.
+        """
+        headers = message.headers or {}
+        async with self.alone:
+            try:
+                deaths = await dead.suspect(self.db, self.name, headers, message.data)
+                if deaths > DEATHS:
+                    await self._bury(message, "ProcessDied", SUSPECT + DEATHS - 1)
+                    return True
+                await self._attempt(message)
+                await message.ack()
+            except Exception as error:  # noqa: BLE001
+                log.info("suspect_failed", consumer=self.name, error=type(error).__name__)
+                return False
+            finally:
+                with suppress(*OUTAGES):
+                    await dead.acquit(self.db, self.name, headers["ce-id"])
+            return True
+
+    async def _attempt(self, message: Msg) -> None:
+        limit = asyncio.timeout(TAKING_LIMIT if self.line.once else HANDLING_LIMIT)
+        event_id = (message.headers or {})["ce-id"]
+        try:
+            with telemetry.EVENTS.labels(self.name).time():
+                async with limit:
+                    await handle(self.db, self.line, self.name, message.data, event_id)
+        except TimeoutError:
+            if limit.expired():
+                async with asyncio.timeout(1), self.db.read() as session:
+                    await session.scalar("select 1")
+                raise Hangs from None
+            raise
+
+    async def _bury(self, message: Msg, error: str, attempts: int) -> None:
         telemetry.DEAD.labels(self.name).inc()
-        await dead.bury(self.db, self.name, headers, message.data, type(last).__name__, attempt)
+        await dead.bury(self.db, self.name, message.headers or {}, message.data, error, attempts)
         await message.ack()
 
     async def _beat(self) -> None:
@@ -283,7 +332,8 @@ async def handle_together(db: Database, line: Subscription, consumer: str, batch
             new.remove(header["ce-id"])
             _enter(header)
             with telemetry.EVENTS.labels(consumer).time(), telemetry.span(f"event {consumer}"):
-                await line.fn(session, line.event.FromString(message.data))
+                async with asyncio.timeout(MOMENT):
+                    await line.fn(session, line.event.FromString(message.data))
 
 
 def _key(message: Msg) -> str:
