@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from urllib.parse import urlsplit
@@ -41,12 +42,22 @@ def inbox(url: str) -> str:
     return f"_INBOX_{parts.username}" if parts.password else "_INBOX"
 
 
+@dataclass(frozen=True)
+class Found:
+    """When the stream was made, later if it was lost; and what else it has lost, as counting tells."""
+
+    made: datetime
+    lost: int
+
+
 class Bus:
     def __init__(self, url: str, name: str, *, replicas: int = 1) -> None:
         self.url = url
         self.name = name
         self.replicas = replicas
         self.client = Client()
+        self.acknowledged = 0  # the number in the stream that this process was told last
+        self.torn = 0  # how many events were at the stream's end, and are not any more
         self.leaving = False  # this process ends in order, and there is time to finish what is in hand
 
     @property
@@ -101,11 +112,21 @@ class Bus:
                 log.warning("stream_not_ready", error=type(error).__name__)
                 await asyncio.sleep(pause)
 
-    async def made(self) -> datetime:
-        """When this stream was made; a later time than before means that the old one was lost."""
+    def follow(self, number: int) -> None:
+        """A number that was given before: the stream has lost what had it, and all after that."""
+        if number <= self.acknowledged:
+            self.torn += self.acknowledged - number + 1
+        self.acknowledged = number
+
+    async def found(self) -> Found:
         info = await self.stream.stream_info(STREAM)
         assert info.created, "the server always tells"
-        return info.created
+        state = info.state
+        if state.last_seq < self.acknowledged:
+            self.follow(state.last_seq + 1)
+            self.acknowledged = state.last_seq
+        holes = state.last_seq - state.first_seq + 1 - state.messages if state.messages else 0
+        return Found(info.created, self.torn + holes)
 
     async def _make(self, config: StreamConfig) -> None:
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import orjson
 from google.protobuf.message import Message
@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from services.kit import context, telemetry
-from services.kit.bus import Bus, hints, subject
+from services.kit.bus import Bus, Found, hints, subject
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database, Row, Session
 from services.kit.log import log
@@ -96,6 +96,21 @@ async def refill(db: Database, *, since: datetime, before: datetime) -> int:
     return count
 
 
+async def _audit(db: Database, bus: Bus, known: Found) -> Found:
+    """Refill the stream where it has lost something: all of it, or what a damaged file held.
+
+    The server says nothing of the latter, and its health is good.
+    """
+    found = await bus.found()
+    if found.lost > known.lost:
+        telemetry.STREAM_LOST.inc(found.lost - known.lost)
+        log.error("stream_lost_events", events=found.lost - known.lost)
+        await refill(db, since=now() - REFILLED, before=now())
+    elif found.made != known.made:
+        await refill(db, since=found.made - REFILLED, before=found.made)
+    return found
+
+
 async def _measure(db: Database) -> None:
     async with db.read() as session:
         waiting = await session.first(WAITING)
@@ -117,7 +132,9 @@ async def _publish(bus: Bus, row: Row) -> None:
             **{f"ce-{name}": value for name, value in told.items()},
             "ce-traceparent": context.current().traceparent,
         }
-        await bus.stream.publish(subject(row.type), row.body, headers=headers)
+        stored = await bus.stream.publish(subject(row.type), row.body, headers=headers)
+        if not stored.duplicate:
+            bus.follow(stored.seq)
 
 
 async def keep_hinting(db: Database, bus: Bus) -> None:
@@ -149,7 +166,7 @@ async def keep_relaying(db: Database, bus: Bus) -> None:
 
 async def _keep_relaying(db: Database, bus: Bus, hinted: asyncio.Event) -> None:
     measured = 0.0
-    made = None
+    known = Found(datetime.min.replace(tzinfo=UTC), 0)
     while True:
         due = time.monotonic() - measured > MEASURE_EVERY
         if due:
@@ -157,9 +174,8 @@ async def _keep_relaying(db: Database, bus: Bus, hinted: asyncio.Event) -> None:
             await _measure(db)
         hinted.clear()
         try:
-            if due and (found := await bus.made()) != made:
-                await refill(db, since=found - REFILLED, before=found)
-                made = found
+            if due:
+                known = await _audit(db, bus, known)
             while await relay(db, bus) == BATCH:
                 pass
         except (NoStreamResponseError, NotFoundError):

@@ -20,6 +20,7 @@ RPCS = Histogram("convo_rpc_seconds", "Time to answer an RPC.", ["method", "code
 EVENTS = Histogram("convo_event_seconds", "Time to take an event in.", ["consumer"], buckets=SECONDS)
 OUTBOX_AGE = Gauge("convo_outbox_age_seconds", "Age of the oldest event that is not published.")
 OUTBOX_WAITING = Gauge("convo_outbox_waiting", "Events that are not published.")
+STREAM_LOST = Counter("convo_stream_lost", "Events that the stream has lost.")
 BEHIND = Gauge("convo_consumer_behind", "Events that a consumer has still to take.", ["consumer"])
 DEAD = Counter("convo_dead_letters", "Events that kept failing.", ["consumer"])
 REQUESTS = Histogram("convo_http_seconds", "Time to answer.", ["method", "route", "status"], buckets=SECONDS)
