@@ -163,7 +163,7 @@ async def _replay(service: Service, db: Database, id: str | None) -> None:
         consumer = letter.consumer
         try:
             await subscriptions.handle(db, lines[consumer], consumer, letter.body, letter.event_id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             log.log.exception("event_stays_dead", consumer=consumer, event_id=letter.event_id, exc_info=error)
         else:
             await dead.rise(db, letter.id)
