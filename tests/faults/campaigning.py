@@ -94,6 +94,14 @@ async def torture(office: Office, seed: int, rounds: int, people: int) -> Verdic
     return await check(office, id)
 
 
+async def forgetful(office: Office) -> Verdict:
+    """The control: without claims somebody gets it twice."""
+    await execute(office, FORGET_CLAIMS)
+    office.simulator.plan.faults = [Fault("slow", times=1000, seconds=0.5)]
+    id = await begin(office, [f"5511766600{number:03d}" for number in range(20)])
+    return await shown(lambda: check(office, id), lambda it: it.doubled > 0)
+
+
 def misbehaviours(chance: random.Random, number: int) -> list[Fault]:
     """What the next calls run into, in their order."""
     kinds = chance.choices([*FAULTS], [share for share, _ in FAULTS.values()], k=number)

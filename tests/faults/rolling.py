@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from signal import SIGTERM, Signals
 
 import httpx2
 import psutil
@@ -13,6 +14,7 @@ import psutil
 from deploy.local.process import answers
 from services.kit.tables import new_id
 from tests.bench.office import Office
+from tests.faults import torture
 from tests.faults.torture import Ledger, post
 
 PARTS = ("gateway", "identity", "messaging", "intelligence", "sales", "campaigns", "knowledge")
@@ -27,6 +29,7 @@ READS = (
     "/api/knowledge",
     "/api/users",
 )
+LEADS = "select count(*) from sales.leads where name like 'Cliente %'"
 PATIENCE = 60.0
 
 
@@ -41,6 +44,36 @@ class Traffic:
 
     def failed_since(self, began: float) -> list[tuple[float, str]]:
         return [(at, what) for at, what in self.failed if at >= began]
+
+
+@dataclass
+class Verdict:
+    asked: int = 0
+    failed: int = 0
+    first: str = ""  # that failed
+    leads_lost: int = 0
+    messages: torture.Verdict = field(default_factory=torture.Verdict)
+
+    @property
+    def is_clean(self) -> bool:
+        return self.messages.is_clean and not self.failed + self.leads_lost
+
+
+async def run(office: Office, rounds: int, parts: Sequence[str] = PARTS, stop: Signals = SIGTERM) -> Verdict:
+    """Every replica of every part restarts, in turn; the control kills them instead."""
+    url = office.stack.database_url()
+    async with traffic(office) as told:
+        await asyncio.sleep(2)
+        for part in [*parts] * rounds:
+            await roll(office, part, stop)
+        await asyncio.sleep(1)
+    return Verdict(
+        asked=told.asked,
+        failed=len(told.failed),
+        first=told.failed[0][1] if told.failed else "",
+        leads_lost=told.leads - await torture.scalar(url, LEADS),
+        messages=await torture.check(office, url, told.ledger),
+    )
 
 
 @asynccontextmanager
@@ -99,11 +132,11 @@ async def _one(client: httpx2.AsyncClient, office: Office, told: Traffic, number
     return f"{answer.request.method} {answer.request.url.path} {answer.status_code} {answer.text[:200]}"
 
 
-async def roll(office: Office, part: str) -> None:
+async def roll(office: Office, part: str, stop: Signals = SIGTERM) -> None:
     """Restart its replicas one after the other, as `kubectl rollout restart` does."""
     for process in office.stack.members(part):
         port = listens_on(process)
-        process.terminate()
+        process.send_signal(stop)
         await asyncio.to_thread(process.wait, PATIENCE)
         async with asyncio.timeout(PATIENCE):
             while not await is_back(part, port):  # noqa: ASYNC110 - another program sets no event of ours

@@ -2,11 +2,9 @@
 
 import asyncio
 import itertools
-import json
 import random
-import re
-import shutil
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,11 +15,12 @@ import httpx2
 import psutil
 import psycopg
 
-from deploy.local.infrastructure import nats_url
-from services.kit.bus import Bus, subject
+from services.kit.bus import subject
 from services.kit.tables import new_id
 from tests.bench.office import Office
 from tests.e2e.stack import Stack, ready
+from tests.faults import met
+from tests.faults.met import Met
 
 VICTIMS = ("messaging", "sales", "intelligence", "gateway", "nats", "postgres", "envoy")
 CUSTOMERS = 20
@@ -51,6 +50,7 @@ class Ledger:
     attempted: dict[str, set[str]] = field(default_factory=dict)
     accepted: dict[str, set[str]] = field(default_factory=dict)
     repeats: int = 0
+    met: Met = field(default_factory=Met)
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Verdict:
     unexplained: int = 0
     miscounted: int = 0  # effects in sales that are not one a message
     caught_up_after: float = 0.0
+    met: Met = field(default_factory=Met)
 
     @property
     def is_clean(self) -> bool:
@@ -76,9 +77,12 @@ async def torture(office: Office, seed: int, rounds: int) -> Ledger:
             for number in range(CUSTOMERS)
         ]
         await asyncio.sleep(1)
-        for _ in range(rounds):
-            await harm(office.stack, chance, VICTIMS)
+        for number in range(1, rounds + 1):
+            died = await harm(office.stack, chance, VICTIMS)
+            await met.note(ledger.met, office.stack, died)
             await asyncio.sleep(chance.uniform(0.5, 3))
+            if number % 20 == 0:
+                sys.stderr.write(f"round {number}: {ledger.met}\n")
         await ready(office.stack)
         for task in writing:
             task.cancel()
@@ -121,8 +125,9 @@ async def post(client: httpx2.AsyncClient, office: Office, phone: str, text: str
     return answer.status_code == 200
 
 
-async def harm(stack: Stack, chance: random.Random, parts: Sequence[str]) -> None:
-    """Up to three parts at once: killed, asked to end, or frozen for a while."""
+async def harm(stack: Stack, chance: random.Random, parts: Sequence[str]) -> list[str]:
+    """Up to three parts at once: killed, asked to end, or frozen for a while. Those that died."""
+    died = []
     for name in chance.sample(parts, chance.randint(1, 3)):
         how = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
         processes = stack.members(name)
@@ -136,6 +141,9 @@ async def harm(stack: Stack, chance: random.Random, parts: Sequence[str]) -> Non
             await asyncio.sleep(chance.uniform(0.5, 2))
             for process in processes:
                 _signal(process, signal.SIGCONT)
+        else:
+            died += [name] if processes else []
+    return died
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
@@ -146,8 +154,9 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 async def check(office: Office, url: str, ledger: Ledger) -> Verdict:
-    verdict = Verdict(accepted=sum(map(len, ledger.accepted.values())))
+    verdict = Verdict(accepted=sum(map(len, ledger.accepted.values())), met=ledger.met)
     verdict.caught_up_after = await caught_up(url)
+    verdict.met.redelivered = await met.redelivered(office.stack)
     counted = await _rows(url, COUNTED)
     for phone, attempted in ledger.attempted.items():
         conversation, found = await _thread(office, phone)
@@ -211,29 +220,14 @@ async def tamper(url: str) -> None:
         )
 
 
-async def lose_the_stream(office: Office) -> None:
-    """NATS dies, and its whole store is gone when it comes back."""
-    (server,) = office.stack.members("nats")
-    server.suspend()
-    shutil.rmtree(office.stack.home / "nats")
-    server.kill()
-    await asyncio.to_thread(server.wait)
-
-
 async def poison(office: Office, number: int) -> None:
     """Events of sales' and intelligence's subject whose bodies are no protobuf."""
-    told = (office.stack.home / "nats.conf").read_text()
-    secrets = json.loads((office.stack.home / "secrets.json").read_text())
-    port = re.search(r"listen: *\"?127\.0\.0\.1:(\d+)", told)
-    assert port, told
-    bus = Bus(nats_url(int(port[1]), secrets["nats_token"], "operator"), "poisoner")
-    await bus.open()
-    for _ in range(number):
-        id = new_id()
-        type = "convo.messaging.v1.MessageReceived"
-        headers = {"Nats-Msg-Id": id, "ce-id": id, "ce-type": type, "ce-subject": new_id()}
-        await bus.stream.publish(subject(type), b"\xff poison", headers=headers)
-    await bus.close()
+    async with met.operator(office.stack) as bus:
+        for _ in range(number):
+            id = new_id()
+            type = "convo.messaging.v1.MessageReceived"
+            headers = {"Nats-Msg-Id": id, "ce-id": id, "ce-type": type, "ce-subject": new_id()}
+            await bus.stream.publish(subject(type), b"\xff poison", headers=headers)
 
 
 async def write_some(office: Office, phone: str, number: int) -> Ledger:
