@@ -56,13 +56,15 @@ async def run(
 
 
 async def _write(ground: Ground, chance: random.Random, conversations: int, each: int, tempo: float) -> None:
-    """Everybody's next event in a random order, and again, at an even pace over the faults."""
-    for number in range(each):
+    """Everybody's next two events in a random order, and again, at an even pace over the faults."""
+    for number in range(0, each, 2):
         keys = [f"conversation-{one:03d}" for one in range(conversations)]
         chance.shuffle(keys)
         for first in range(0, conversations, 20):
-            await announce(ground, *((key, number) for key in keys[first : first + 20]))
-        await asyncio.sleep(1.5 * tempo)
+            await announce(
+                ground, *((key, one) for key in keys[first : first + 20] for one in (number, number + 1))
+            )
+        await asyncio.sleep(3 * tempo)
 
 
 async def _all(ground: Ground, events: int) -> bool:

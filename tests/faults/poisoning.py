@@ -53,17 +53,18 @@ async def run(
     ground: Ground, seed: int, events: int, *, tempo: float = 1, patience: float = 400, without: str = ""
 ) -> Verdict:
     chance = random.Random(seed)
-    verdict = Verdict(events=3 * events)
+    phases = (("calm", events, ()), ("poisoned", events, KINDS[:3]), ("killed", events // 3, KINDS[3:]))
+    verdict = Verdict(events=sum(number for _, number, _ in phases))
     sent: dict[str, dict[tuple[str, int], float]] = {}
     async with replicas(ground, ("one", "two"), tempo=tempo, without=without):
         await announce(ground, ("warm", 0))
         await until(lambda: _reaches(ground, "select count(*) from applied", 1))
-        for phase, kinds in (("calm", ()), ("poisoned", KINDS[:3]), ("killed", KINDS[3:])):
-            sent[phase] = await _write(ground, chance, phase, events, kinds)
-            verdict.poison += events // 100 if kinds else 0
+        for phase, number, kinds in phases:
+            sent[phase] = await _write(ground, chance, phase, number, kinds)
+            verdict.poison += number // 100 if kinds else 0
             await until(lambda: _reaches(ground, LETTERS, verdict.poison), patience)
         healthy = "select count(*) from applied where key like 'healthy-%%'"
-        await until(lambda: _reaches(ground, healthy, 3 * events), 30)
+        await until(lambda: _reaches(ground, healthy, verdict.events), patience)
     await _judge(ground, verdict, sent)
     return verdict
 

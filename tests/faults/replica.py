@@ -59,8 +59,9 @@ def leave_out(safety: str) -> None:
             subscriptions.SEEN = SEEN_BY_NOBODY
         case "audit":
             outbox._audit = nothing  # type: ignore[assignment]
-        case "recall":
+        case "order":
             subscriptions.Consumer._recall = nothing  # type: ignore[method-assign, assignment]
+            subscriptions._key = lambda message: str(message.metadata.sequence.stream)
 
 
 async def serve(name: str, url: str, nats_url: str) -> None:

@@ -98,7 +98,7 @@ async def order(seed: int, each: int) -> Verdict:
 
 async def overtaken(seed: int) -> Verdict:
     async with ground() as place:
-        return await ordering.run(place, seed, 40, 20, tempo=TEMPO, without="recall")
+        return await ordering.run(place, seed, 40, 20, tempo=TEMPO, without="order")
 
 
 async def poisoned(seed: int, events: int) -> Verdict:
@@ -140,7 +140,7 @@ RUNS = {
     "E4 the store is deleted": Run(10_000, deleted, deleted_unaudited),
     "E4 a bit is flipped": Run(10_000, flipped, flipped_unaudited),
     "E6 each conversation in its order": Run(40, order, overtaken),
-    "E7 poison is set aside": Run(1000, poisoned, unburied),
+    "E7 poison is set aside": Run(2000, poisoned, unburied),
     "D4 what we lean on is gone": Run(50, leaning, misblamed),
     "D7 every part is restarted": Run(3, restarted, killed),
     "S3 sessions end at once": Run(5, sessions.run, unheard),

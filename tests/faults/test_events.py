@@ -55,8 +55,8 @@ async def test_a_conversation_is_taken_in_in_its_order_whichever_replica_dies(pl
     assert verdict.redelivered
 
 
-async def test_control_what_is_new_overtakes_what_a_dead_replica_had(place: Ground) -> None:
-    verdict = await ordering.run(place, SEED, 40, 20, tempo=TEMPO, without="recall")
+async def test_control_without_lanes_and_recalls_what_is_new_overtakes(place: Ground) -> None:
+    verdict = await ordering.run(place, SEED, 40, 20, tempo=TEMPO, without="order")
 
     assert verdict.inversions
 
