@@ -234,6 +234,8 @@ class Consumer:
             except Exception as error:  # noqa: BLE001
                 last = error
                 pauses = OUTAGE_PAUSES if isinstance(error, OUTAGES) else PAUSES
+                if isinstance(error, Hangs):
+                    pauses = PAUSES[:1]  # it holds a connection all the time
                 log.warning(
                     "event_failed",
                     consumer=self.name,
