@@ -12,18 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import psycopg
-import psycopg_pool
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo
 from nats.js.errors import APIError, FetchTimeoutError
 
-from services.kit import context, dead, telemetry
+from services.kit import context, dead, patience, telemetry
 from services.kit.bus import STREAM, Bus, subject
 from services.kit.db import Database, Session
-from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.leases import Work
 from services.kit.log import log
 
@@ -41,25 +38,11 @@ RECALL = 0.1
 MOST_TOGETHER = 100
 FINISH = 3.5  # less than a lease lives on
 HURRY = 0.5  # when the lease is somebody else's in a moment
-PAUSES = (0.2, 1.0, 3.0, 10.0)
-OUTAGE_PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, *[20.0] * 30)
-OUTAGES = (
-    Unavailable,
-    DeadlineExceeded,
-    psycopg.OperationalError,
-    psycopg_pool.PoolTimeout,
-    TimeoutError,
-    ConnectionError,
-)
 
 SEEN = """
     insert into inbox (consumer, event_id) select %(consumer)s, event from unnest(%(events)s::uuid[]) as event
     on conflict do nothing returning event_id
 """
-
-
-class Hangs(Exception):
-    """It has not ended, although the database answers."""
 
 
 @dataclass(frozen=True)
@@ -222,20 +205,14 @@ class Consumer:
         _enter(headers)
         if message.metadata.num_delivered >= SUSPECT and await self._settle_alone(message):
             return
-        attempt = min(message.metadata.num_delivered, len(PAUSES) + 1)
+        attempt = min(message.metadata.num_delivered, len(patience.PAUSES) + 1)
         while True:
             try:
                 await self._attempt(message)
                 await message.ack()
                 return
-            except DecodeError as error:
-                last: Exception = error
-                break
             except Exception as error:  # noqa: BLE001
-                last = error
-                pauses = OUTAGE_PAUSES if isinstance(error, OUTAGES) else PAUSES
-                if isinstance(error, Hangs):
-                    pauses = PAUSES[:1]  # it holds a connection all the time
+                pauses = patience.pauses(error)
                 log.warning(
                     "event_failed",
                     consumer=self.name,
@@ -244,12 +221,12 @@ class Consumer:
                     exc_info=error,
                 )
                 if attempt > len(pauses):
-                    break
+                    await self._bury(message, type(error).__name__, attempt)
+                    return
                 self.free.release()  # whoever waits makes room
                 await asyncio.sleep(pauses[attempt - 1])
                 await self.free.acquire()
             attempt += 1
-        await self._bury(message, type(last).__name__, attempt)
 
     async def _settle_alone(self, message: Msg) -> bool:
         """Whether it is done with: taken in, or dead because it ends the process that takes it.
@@ -269,7 +246,7 @@ class Consumer:
                 log.info("suspect_failed", consumer=self.name, error=type(error).__name__)
                 return False
             finally:
-                with suppress(*OUTAGES):
+                with suppress(*patience.OUTAGES):
                     await dead.acquit(self.db, self.name, headers["ce-id"])
             return True
 
@@ -284,7 +261,7 @@ class Consumer:
             if limit.expired():
                 async with asyncio.timeout(1), self.db.read() as session:
                     await session.scalar("select 1")
-                raise Hangs from None
+                raise patience.Hangs from None
             raise
 
     async def _bury(self, message: Msg, error: str, attempts: int) -> None:

@@ -11,7 +11,7 @@ import uvloop
 
 from deploy.local.process import bound_to
 from protos import messaging_pb2 as pb
-from services.kit import dead, leases, log, outbox, subscriptions
+from services.kit import dead, leases, log, outbox, patience, subscriptions
 from services.kit.bus import Bus
 from services.kit.db import Database, Session
 
@@ -48,7 +48,7 @@ def hurry(tempo: float) -> None:
     ):
         for name in names:
             setattr(module, name, getattr(module, name) * tempo)
-    subscriptions.PAUSES = tuple(pause * tempo for pause in subscriptions.PAUSES)  # type: ignore[assignment]
+    patience.PAUSES = tuple(pause * tempo for pause in patience.PAUSES)  # type: ignore[assignment]
 
 
 def leave_out(safety: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from protos import messaging_pb2 as pb
-from services.kit import dead, outbox, subscriptions
+from services.kit import dead, outbox, patience, subscriptions
 from services.kit.bus import Bus
 from services.kit.db import Database, Session
 from services.kit.errors import Unavailable
@@ -82,7 +82,7 @@ async def test_events_about_one_thing_stay_in_order_while_one_is_tried_again(db:
 async def test_events_of_one_moment_share_a_transaction_and_only_the_poison_among_them_dies(
     db: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "PAUSES", (0.01,))
+    monkeypatch.setattr(patience, "PAUSES", (0.01,))
     poison, keys = new_id(), [new_id() for _ in range(20)]
     taken: list[str] = []
     transactions: set[str] = set()
@@ -111,7 +111,7 @@ async def test_events_of_one_moment_share_a_transaction_and_only_the_poison_amon
 async def test_what_keeps_failing_becomes_a_dead_letter_and_rises_again(
     db: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01))
     key = new_id()
     broken = True
     taken: list[str] = []
