@@ -24,6 +24,7 @@ from protos import messaging_pb2 as pb
 from services.kit import outbox, tables
 from services.kit.bus import STREAM, Bus, subject
 from services.kit.db import DIALECT, Database
+from services.kit.leases import end
 from tests.faults import replica
 from tests.support import open_folder
 
@@ -77,7 +78,9 @@ async def opened(*, durable: bool = False) -> AsyncIterator[Ground]:
                 await until_ready(broker, ground.broker)
                 await ground.db.open()
                 await ground.bus.open()
+                hinting = asyncio.create_task(outbox.keep_hinting(ground.db, ground.bus))
                 yield ground
+                await end([hinting], patience=1)
             finally:
                 await ground.bus.client.close()
                 await ground.db.close()
