@@ -190,12 +190,13 @@ async def _rows(url: str, statement: str) -> dict[str, int]:
 
 
 async def _thread(office: Office, phone: str) -> tuple[str, list[str]]:
-    """A customer's conversation as the API tells it, however many pages that is."""
+    """A customer's conversation as the API tells it."""
     listed = (await _patiently(office, f"/api/conversations?search={phone}"))["conversations"]
     if not listed:
         return "", []
     (conversation,) = listed
-    detail = await _patiently(office, f"/api/conversations/{conversation['id']}?messageLimit=500")
+    detail = await _patiently(office, f"/api/conversations/{conversation['id']}?messagesLimit=500")
+    assert len(detail["messages"]) < 500, "fewer rounds, or read the other pages"
     return conversation["id"], [message["content"] for message in detail["messages"]]
 
 
