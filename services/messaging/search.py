@@ -1,7 +1,8 @@
 """Finding conversations by what people type: words that begin so, in names, numbers and messages.
 
 Names and numbers match in the middle of a word too. A rare word is looked up; with a common one the inbox is
-walked from its newest end, and a page is full soon. Either way the cost does not grow with the inbox.
+walked from its newest end, and a page is full soon. Either way the cost does not grow with the inbox: what
+the statistics know to be common is not looked up at all, since the index lists all that matches.
 """
 
 import re
@@ -20,8 +21,18 @@ from services.messaging.words import words
 COMMON = 5_000  # a word with more matches than this is common
 WALKED = 500  # messages of one thread that are looked at for a common word
 SHORTEST_IN_MESSAGES = 3
+BEGINNING = re.compile(r"(\w+):\*")
 NUMBER = re.compile(r"[\d\s+().-]+")
 
+KNOWN_AS_COMMON = """
+    select exists (
+        select from pg_stats s join pg_class c on c.oid = format('messaging.%%I', s.tablename)::regclass,
+            unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) as word(spelled, share)
+        where s.schemaname = 'messaging'
+          and (s.tablename, s.attname) in (('contacts', 'search'), ('messages', 'words'))
+          and spelled ^@ any(%(words)s::text[]) and share * c.reltuples > %(most)s
+    )
+"""
 # Found first, by the index, and cut then: told of the limit PostgreSQL would rather read the whole table.
 CONTACTS = """
     with found as materialized (select id from contacts where search @@ %(query)s::tsquery)
@@ -51,6 +62,10 @@ async def condition(session: Session, actor: Actor, text: str, *, in_messages: b
     if query is None:
         return false()
     everywhere = in_messages and len(text.strip()) >= SHORTEST_IN_MESSAGES
+    if "&" not in query and await session.scalar(
+        KNOWN_AS_COMMON, words=BEGINNING.findall(query), most=COMMON
+    ):
+        return or_(*_walked(actor, query, everywhere=everywhere))
     by_contact = await session.all(CONTACTS, query=query, most=COMMON + 1)
     by_message = await session.all(
         MESSAGES, query=query, most=COMMON + 1, everywhere=everywhere, internal=actor.leads

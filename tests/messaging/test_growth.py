@@ -184,14 +184,18 @@ async def test_a_page_of_the_inbox_touches_few_rows(
     assert max(counts.values()) <= MOST_TOUCHED, counts
 
 
-async def test_what_everybody_says_is_looked_up_to_a_bound_and_then_walked(
-    db: Database, crowd: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("asked", "is_looked_up"), [("pedido", False), ("pessoa", False), ("pedido 1", True)]
+)
+async def test_what_everybody_says_is_walked_after_a_look_only_where_the_statistics_do_not_know_it(
+    db: Database, crowd: tuple[str, str], monkeypatch: pytest.MonkeyPatch, asked: str, is_looked_up: bool
 ) -> None:
     monkeypatch.setattr("services.messaging.search.COMMON", 200)
 
-    counts = await touched(db, listing(SUPERVISOR, search="pedido", search_messages=True))
+    counts = await touched(db, listing(SUPERVISOR, search=asked, search_messages=True))
 
     assert max(counts.values()) <= MOST_TOUCHED, counts
+    assert any("found as materialized" in sql for sql in counts) == is_looked_up
 
 
 async def test_the_list_is_a_walk_of_an_index_without_a_sort(db: Database, crowd: tuple[str, str]) -> None:
