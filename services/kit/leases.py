@@ -36,7 +36,8 @@ async def hold(db: Database, holder: str, works: dict[str, Work]) -> None:
     try:
         while True:
             asked = time.monotonic()
-            held = await _claim(db, holder, sorted(works))
+            left = expires - RENEWAL - asked
+            held = await _claim(db, holder, sorted(works), within=left if left > 0 else LIFETIME / 2)
             if held is not None:
                 expires = asked + LIFETIME
             elif time.monotonic() > expires - RENEWAL:
@@ -51,10 +52,10 @@ async def hold(db: Database, holder: str, works: dict[str, Work]) -> None:
                 await session.run(RELEASE, holder=holder, names=sorted(works))
 
 
-async def _claim(db: Database, holder: str, names: list[str]) -> set[str] | None:
+async def _claim(db: Database, holder: str, names: list[str], *, within: float) -> set[str] | None:
     """The names that are ours now; None when the database cannot tell."""
     try:
-        async with asyncio.timeout(LIFETIME / 2), db.write() as session:
+        async with asyncio.timeout(within), db.write() as session:
             rows = await session.all(CLAIM, holder=holder, names=names, lifetime=LIFETIME)
     except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
         log.warning("lease_not_renewed", error=type(error).__name__)
