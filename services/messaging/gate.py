@@ -128,12 +128,11 @@ async def _drain() -> None:
 
 
 async def _work(db: Database) -> float:
-    """Claim all that may leave now; the seconds until something more may."""
+    """Claim all that may leave now; the seconds until more may, none if that has to be seen anew."""
     async with db.read() as session:
         gates = await session.all(READY, urgent=[*URGENT], bulk=[*BULK])
-    for gate in gates:
-        if _opens(gate) <= now():
-            await _claim_all(db, gate.instance_id)
+    if sum([await _claim_all(db, gate.instance_id) for gate in gates if _opens(gate) <= now()]):
+        return 0.0
     later = [_opens(gate) for gate in gates]
     seconds = (min(later) - now()).total_seconds() if later else POLL
     return min(seconds, POLL) if seconds > 0 else POLL
@@ -146,15 +145,15 @@ def _opens(gate: Row) -> datetime:
     return max(min(urgent, bulk), parse(gate.paused_until))
 
 
-async def _claim_all(db: Database, instance: str) -> None:
+async def _claim_all(db: Database, instance: str) -> int:
     tasks = _at_work.setdefault(instance, set())
-    while len(tasks) < MOST_AT_ONCE:
-        claim = await claim_next(db, instance)
-        if claim is None:
-            return
+    count = 0
+    while len(tasks) < MOST_AT_ONCE and (claim := await claim_next(db, instance)):
+        count += 1
         task = asyncio.create_task(_send(db, claim))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+    return count
 
 
 async def _send(db: Database, claim: Claim) -> None:
