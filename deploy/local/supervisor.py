@@ -11,7 +11,7 @@ from deploy.local import stack as stacks
 from deploy.local.process import Died, Part, answers, death, running, stop, until
 from deploy.local.stack import Stack
 
-PAUSES = (0.2, 0.5, 1.0, 2.0)
+PAUSES = (0.2, 0.5, 1.0)
 ATTEMPTS = 3  # for a part that has never been ready; one that has been is started again for ever
 STEADY = 30.0  # seconds of life after which earlier deaths are forgotten
 REFUSES_SETTINGS = 78  # how a service ends that cannot use its settings: it would do so again

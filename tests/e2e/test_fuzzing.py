@@ -25,7 +25,7 @@ from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.timeout(240)
 
-BUDGET = 30.0  # seconds for all operations together
+BUDGET = 25.0  # seconds for all operations together
 EXAMPLES = 15
 MOST_KNOWN = 20
 LEFT_OUT = {"/api/events", "/api/auth/logout"}  # the one never ends, the other ends the session that asks

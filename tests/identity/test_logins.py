@@ -59,17 +59,17 @@ async def test_wrong_passwords_and_unknown_accounts_get_the_same_answer(db: Data
     assert (wrong.status, wrong.message) == (unknown.status, unknown.message) == (401, "Invalid credentials")
 
 
-async def test_wrong_passwords_and_unknown_accounts_take_the_same_time(db: Database) -> None:
+async def test_wrong_passwords_and_unknown_accounts_take_the_same_work(db: Database) -> None:
     await register(db)
     seconds: dict[str, list[float]] = {ANA: [], "ninguem@empresa.com.br": []}
 
     for number in range(20):
         for email, taken in seconds.items():
-            started = time.perf_counter()
+            started = time.process_time()  # other processes are not counted
             await outcome(db, email, password="errada", client_address=f"10.0.0.{number}")
-            taken.append(time.perf_counter() - started)
+            taken.append(time.process_time() - started)
 
-    known, unknown = (min(taken) for taken in seconds.values())  # the least disturbed by other processes
+    known, unknown = (min(taken) for taken in seconds.values())
     assert known / unknown == pytest.approx(1, abs=0.2)
 
 
