@@ -1,8 +1,8 @@
 # Every command of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # a third of the tests' time is waiting
 PROTOS := $(wildcard protos/*.proto)
+unexport PYTHONDONTWRITEBYTECODE # compiled once, not by every process
 COMPOSE := docker compose --env-file deploy/secrets.env -f deploy/compose.yaml
 
 help:
@@ -40,7 +40,7 @@ chat: setup ## Be a customer on a simulated WhatsApp; needs `make run` in anothe
 	@$(PY) -m deploy.local.chat
 
 test: setup ## All tests, on throw-away infrastructure: T=tests/messaging K=repeated
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(T),tests) $(if $(K),-k "$(K)")
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(or $(T),tests) $(if $(K),-k "$(K)")
 
 bench: setup tests/bench/peers/express/node_modules ## Measure, beside the peers: tests/bench/RESULTS.md; QUICK=1 SIZES=1000,30000
 	@QUICK=$(QUICK) $(PY) -m tests.bench && cat tests/bench/RESULTS.md

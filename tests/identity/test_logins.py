@@ -59,7 +59,7 @@ async def test_wrong_passwords_and_unknown_accounts_get_the_same_answer(db: Data
     assert (wrong.status, wrong.message) == (unknown.status, unknown.message) == (401, "Invalid credentials")
 
 
-async def test_wrong_passwords_and_unknown_accounts_take_the_same_work(db: Database) -> None:
+async def test_wrong_passwords_and_unknown_accounts_cost_the_same_work(db: Database) -> None:
     await register(db)
     seconds: dict[str, list[float]] = {ANA: [], "ninguem@empresa.com.br": []}
 
