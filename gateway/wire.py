@@ -1,6 +1,7 @@
 """Protobuf to the frontend's JSON: camelCase, null for absent, lists never null. One plan per message."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,9 +11,17 @@ from google.protobuf.message import Message
 
 from protos import rules_pb2
 
-Read = Callable[[Any], Any]
-
 HIDDEN = {"http_status"}
+
+Show = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How nothing looks, and under what name and how a field that holds something is shown."""
+
+    blank: dict[str, Any]
+    fields: dict[FieldDescriptor, tuple[str, Show | None]]
 
 
 def dumps(message: Message) -> bytes:
@@ -20,29 +29,45 @@ def dumps(message: Message) -> bytes:
 
 
 def dump(message: Message) -> dict[str, Any]:
-    return {key: read(message) for key, read in plan(message.DESCRIPTOR)}
+    """A list costs what is in it: fields that hold nothing are not even asked."""
+    planned = plan(message.DESCRIPTOR)
+    shown = planned.blank.copy()
+    for field, value in message.ListFields():
+        if known := planned.fields.get(field):
+            name, show = known
+            shown[name] = show(value) if show else value
+    return shown
 
 
 @cache
-def plan(descriptor: Descriptor) -> tuple[tuple[str, Read], ...]:
-    return tuple((field.json_name, _reader(field)) for field in descriptor.fields if field.name not in HIDDEN)
+def plan(descriptor: Descriptor) -> Plan:
+    fields = [field for field in descriptor.fields if field.name not in HIDDEN]
+    return Plan(
+        {field.json_name: _absent(field) for field in fields},
+        {field: (field.json_name, _show(field)) for field in fields},
+    )
 
 
-def _reader(field: FieldDescriptor) -> Read:
-    name = field.name
+def _absent(field: FieldDescriptor) -> Any:
     if is_map(field):
-        return lambda message: dict(getattr(message, name))
-    if field.message_type is not None and field.is_repeated:
-        return lambda message: [dump(one) for one in getattr(message, name)]
-    if field.message_type is not None:
-        return lambda message: dump(getattr(message, name)) if message.HasField(name) else None
+        return {}
     if field.is_repeated:
-        return lambda message: [*getattr(message, name)]
-    if rule(field).format == rules_pb2.JSON:
-        return lambda message: orjson.Fragment(getattr(message, name) or "null")
-    if field.has_presence:
-        return lambda message: getattr(message, name) if message.HasField(name) else None
-    return lambda message: getattr(message, name)
+        return []
+    return None if field.has_presence or _is_json(field) else field.default_value
+
+
+def _show(field: FieldDescriptor) -> Show | None:
+    if is_map(field):
+        return dict
+    if field.is_repeated:
+        return list if field.message_type is None else lambda messages: [dump(one) for one in messages]
+    if field.message_type is not None:
+        return dump
+    return (lambda text: orjson.Fragment(text or "null")) if _is_json(field) else None
+
+
+def _is_json(field: FieldDescriptor) -> bool:
+    return rule(field).format == rules_pb2.JSON
 
 
 @cache
