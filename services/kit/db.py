@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import namedtuple_row
+from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -23,22 +24,18 @@ OPTIONS = (
     "-c TimeZone=UTC -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=15s"
     " -c random_page_cost=1.1"  # of disks without heads; at 4 an index loses to reading everything
 )
+WITH_MILLISECONDS = len("2026-11-23 18:42:50.427+00")
 DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class TimeLoader(Loader):
-    """`2026-11-23 18:42:50.427131+00` to `2026-11-23T18:42:50.427Z`, ten times cheaper than datetime."""
+    """`2026-11-23 18:42:50.427+00` to `2026-11-23T18:42:50.427Z`, ten times cheaper than datetime."""
 
     def load(self, data: Buffer) -> str:
-        text = bytes(data).decode()
+        text = str(data, "ascii")
+        if len(text) == WITH_MILLISECONDS:
+            return f"{text[:10]}T{text[11:23]}Z"
         return f"{text[:10]}T{text[11:19]}.{text[20:-3][:3]:0<3}Z"
-
-
-class TextLoader(Loader):
-    """Ids, dates and JSON stay the text that they are on the wire."""
-
-    def load(self, data: Buffer) -> str:
-        return bytes(data).decode()
 
 
 class NumberLoader(Loader):
@@ -170,5 +167,5 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
     adapters = connection.adapters
     adapters.register_loader("timestamptz", TimeLoader)
     adapters.register_loader("numeric", NumberLoader)
-    for kind in ("uuid", "date", "json", "jsonb"):
+    for kind in ("uuid", "date", "json", "jsonb"):  # stay the text that they are on the wire
         adapters.register_loader(kind, TextLoader)
