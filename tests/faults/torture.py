@@ -193,9 +193,13 @@ async def _thread(office: Office, phone: str) -> tuple[str, list[str]]:
     if not listed:
         return "", []
     (conversation,) = listed
-    detail = await _patiently(office, f"/api/conversations/{conversation['id']}?messagesLimit=500")
-    assert len(detail["messages"]) < 500, "fewer rounds, or read the other pages"
-    return conversation["id"], [message["content"] for message in detail["messages"]]
+    path = f"/api/conversations/{conversation['id']}?messagesLimit=500"
+    detail = await _patiently(office, path)
+    found = detail["messages"]
+    while detail["messagesPage"]["hasMore"]:
+        detail = await _patiently(office, f"{path}&before={detail['messagesPage']['nextBefore']}")
+        found += detail["messages"]
+    return conversation["id"], [message["content"] for message in found]
 
 
 async def _patiently(office: Office, path: str) -> dict[str, Any]:
