@@ -15,7 +15,7 @@ from services.kit.crypto import Unreadable
 from services.kit.db import Database, Row
 from services.kit.errors import NotFound, Unavailable
 from services.kit.log import log
-from services.messaging import attachments, instances, links, outcomes
+from services.messaging import attachments, instances, links, outcomes, threads
 from services.messaging.evolution import outgoing
 from services.messaging.evolution.calls import CallFailed, NotSent, Server, Unknown
 from services.messaging.evolution.outgoing import Key, Quoted, Sent
@@ -53,9 +53,9 @@ LOAD = (
     .join(Contact, Contact.id == Send.contact_id)
     .where(Send.id == bindparam("id"))
 )
-QUOTED = select(Message.message_id, Message.remote_jid, Message.is_from_me, Message.content).where(
-    Message.instance_id == bindparam("instance"), Message.message_id == bindparam("external")
-)
+QUOTED = select(
+    Message.message_id, Message.remote_jid, Message.is_from_me, Message.content, Message.metadata_
+).where(Message.instance_id == bindparam("instance"), Message.message_id == bindparam("external"))
 STATE = select(Send.state, Send.error).where(Send.message_id == bindparam("message"))
 
 _waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
@@ -115,7 +115,8 @@ async def _deliver(server: Server, row: Row, media: str | None, quoted: Quoted |
 def _quoted(row: Row | None) -> Quoted | None:
     if row is None:
         return None
-    return Quoted(Key(row.message_id, row.remote_jid, row.is_from_me), row.content)
+    key = Key(row.message_id, row.remote_jid, row.is_from_me, threads.author(row))
+    return Quoted(key, row.content)
 
 
 async def _settle(db: Database, row: Row, result: Sent | CallFailed) -> None:

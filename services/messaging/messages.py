@@ -129,7 +129,7 @@ def _is_on_whatsapp(row: Row) -> bool:
 
 
 def _key(row: Row) -> Key:
-    return Key(row.message_id, row.remote_jid, row.is_from_me)
+    return Key(row.message_id, row.remote_jid, row.is_from_me, threads.author(row))
 
 
 async def _locked(session: Session, row: Row) -> Target:

@@ -101,6 +101,12 @@ def message(actor: Actor, row: Row) -> pb.Message:
     return pb.Message(**values, reactions=orjson.loads(reacted) if reacted else ())
 
 
+def author(row: Row) -> str | None:
+    """Who of a group wrote it: WhatsApp knows a member's message only together with the member."""
+    participant: dict[str, Any] = orjson.loads(row.metadata).get("participant") or {}
+    return participant.get("jid")
+
+
 async def before(session: Session, conversation: str, place: str) -> ColumnElement[bool]:
     """What is older than a message, or than a time."""
     try:

@@ -111,6 +111,22 @@ async def test_reactions_are_one_a_person_and_can_be_taken_back(shop: Shop) -> N
         await react("sim")
 
 
+async def test_what_a_member_of_a_group_said_is_quoted_and_reacted_to_as_theirs(shop: Shop) -> None:
+    shop.simulator.say(PHONE, "Quem vem?", group="120363025246125486@g.us", instance=shop.name)
+    await shop.simulator.settled()
+    (conversation,) = await inbox(shop.db, instance_id=shop.instance)
+    (said,) = await thread(shop.db, conversation.id)
+
+    request = pb.SendMessageRequest(conversation_id=conversation.id, content="Nós", quoted_message_id=said.id)
+    answer = (await sending.send(shop.db, SUPERVISOR, request)).message
+    await messages.react(shop.db, SUPERVISOR, pb.ReactToMessageRequest(id=said.id, emoji="👍"))
+
+    stored = [one.record for one in shop.simulator.instances[shop.name].stored.values()]
+    (quoted,) = [one["contextInfo"] for one in stored if one["key"]["id"] == answer.message_id]
+    (reacted,) = [one["message"]["reactionMessage"] for one in stored if "reactionMessage" in one["message"]]
+    assert quoted["participant"] == reacted["key"]["participant"] == f"{PHONE}@s.whatsapp.net"
+
+
 async def test_what_the_customer_corrects_and_takes_back_is_shown(shop: Shop) -> None:
     conversation = await shop.greeted_by(PHONE, "Olà")
     (message,) = await thread(shop.db, conversation.id)
