@@ -50,10 +50,10 @@ async def edit(db: Database, actor: Actor, request: pb.EditMessageRequest) -> pb
     async with db.read() as session:
         row = await threads.find(session, actor, request.id)
         _require_own(actor, row)
-        if row.message_type != "text":
-            raise NotChangeable(fields={"id": "is no text"})
         if now() - parse(row.timestamp) > EDIT_WINDOW:
             raise EditWindowExpired
+        if row.message_type != "text":
+            raise NotChangeable(fields={"id": "is no text"})
         server = await instances.server(session, row.instance_id)
     if row.content == request.content:
         return await _answer(db, actor, row.id)

@@ -69,6 +69,10 @@ async def test_what_may_not_be_corrected_is_refused_and_stays(
     shop.simulator.plan.faults.append(Fault("status", verb="chat/updateMessage", status=500))
     with pytest.raises(NotDone):
         await edit(shop.db, MARIA, message.id, "x")
+    async with shop.db.begin() as session:
+        await session.run("update messages set message_type = 'image' where id = %(id)s", id=message.id)
+    with pytest.raises(NotChangeable):
+        await edit(shop.db, MARIA, message.id, "x")
     monkeypatch.setattr(messages, "EDIT_WINDOW", timedelta(0))
     with pytest.raises(EditWindowExpired):
         await edit(shop.db, MARIA, message.id, "x")
