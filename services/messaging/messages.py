@@ -150,6 +150,8 @@ async def _answer(db: Database, actor: Actor, id: str) -> pb.MessageResponse:
 async def list_edits(session: Session, actor: Actor, request: pb.ListEditsRequest) -> pb.ListEditsResponse:
     """What was there before each version: the original, then every version but the last."""
     row = await threads.find(session, actor, request.id)
+    if row.deleted_at is not None and not actor.leads:
+        return pb.ListEditsResponse()
     versions = await session.all(
         select(Version.id, Version.content, Version.edited_at, Version.edited_by, Version.created_at)
         .where(Version.message_id == row.id)

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, or_, select, true, tuple_
+from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from protos import messaging_pb2 as pb
@@ -17,7 +17,7 @@ from services.messaging import attachments
 from services.messaging.message_models import Reaction
 from services.messaging.models import Conversation, Instance, Message
 from services.messaging.settings import store
-from services.messaging.visibility import visible
+from services.messaging.visibility import readable, visible
 
 RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
@@ -75,11 +75,6 @@ async def find(session: Session, actor: Actor, id: str) -> Row:
     if row is None:
         raise MessageNotFound
     return row
-
-
-def readable(actor: Actor) -> ColumnElement[bool]:
-    """What colleagues write internally is for supervisors."""
-    return true() if actor.leads else Message.is_internal.is_(False)
 
 
 async def shown(session: Session, actor: Actor, id: str) -> pb.Message:

@@ -141,9 +141,14 @@ async def test_what_the_customer_corrects_and_takes_back_is_shown(shop: Shop) ->
     shop.simulator.revoke(PHONE, message.message_id, instance=shop.name)
     await shop.simulator.settled()
     (revoked,) = await thread(shop.db, conversation.id)
+    async with shop.db.read() as session:
+        asked = pb.ListEditsRequest(id=message.id)
+        past, hidden = [await messages.list_edits(session, actor, asked) for actor in (SUPERVISOR, MARIA)]
 
     assert (edited.content, edited.original_content) == ("Olá", "Olà")
     assert revoked.HasField("deleted_at")
+    assert [one.previous_content for one in past.history] == ["Olà"]
+    assert not hidden.history
     assert (await announced(shop.db, conversation.id)).count("message_edited") == 1
 
 
