@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, func, or_, select, text, update
 
 from protos import messaging_pb2 as pb
 from services.kit import context
@@ -19,7 +19,7 @@ from services.messaging.evolution import lookups
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.inbound import GroupUpdate
 from services.messaging.instances import InstanceNotFound
-from services.messaging.models import NAMELESS, UNCHECKED, Contact, Instance, Message
+from services.messaging.models import NAMELESS, UNCHECKED, Contact, Instance
 from services.messaging.pictures import NoCopy
 
 DEFAULT, MOST = 100, 500
@@ -40,12 +40,6 @@ PERSON = select(
     Contact.metadata_["nameLocked"].as_boolean().label("is_locked"),
 )
 ORDER = (Contact.instance_id, Contact.checked_at.nulls_first())
-SAID_NAMES = (
-    select(Message.sender_name)
-    .where(Message.conversation_id == bindparam("conversation"), Message.is_from_me.is_(False))
-    .order_by(Message.timestamp.desc())
-    .limit(1)
-)
 NEW = select(Instance.id).where(Instance.is_active, Instance.status == "connected")
 
 
@@ -208,20 +202,12 @@ async def _group(asking: Round, server: Server, row: Row) -> Found:
 
 
 async def _name(db: Database, row: Row, found: Found) -> pb.FixedName:
-    """WhatsApp's name for somebody, or the one that their messages carried, or the number."""
+    """WhatsApp's name for somebody, or the number: what messages carried would be theirs already."""
+    name = found.name if contacts.is_meaningful(found.name or "") else None
+    name = name or (row.phone_number if row.name != row.phone_number else None)
     async with db.begin() as session:
-        name = found.name if contacts.is_meaningful(found.name or "") else await _said(session, row.id)
-        name = name or (row.phone_number if row.name != row.phone_number else None)
         await _write(session, row, name, found)
     return _fixed(row, name, found.picture, found.error if name is None else None)
-
-
-async def _said(session: Session, contact: str) -> str | None:
-    conversation = await session.scalar(
-        "select id from conversations where contact_id = %(contact)s", contact=contact
-    )
-    name = await session.scalar(SAID_NAMES, conversation=conversation)
-    return name if contacts.is_meaningful(name or "") else None
 
 
 def _fixed(row: Row, name: str | None, picture: str | None, error: str | None) -> pb.FixedName:
