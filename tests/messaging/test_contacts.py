@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Database
-from services.messaging import addressbook, assignments, audience, portraits
+from services.messaging import addressbook, assignments, audience, details, portraits
 from services.messaging.addressbook import ContactNotFound
 from tests.fakes.evolution_webhooks import Fault
 from tests.messaging.builders import (
@@ -118,6 +119,31 @@ async def test_what_people_wrote_stays_whatever_the_customer_goes_by(
     assert {"contact_updated", "contact_opted_out"} <= {*await announced(db, contact.id)}
     cleared = await change(db, SUPERVISOR, contact.id, "email")
     assert not cleared.HasField("email")
+
+
+async def test_what_people_wrote_of_two_stays_when_they_turn_out_to_be_one(
+    db: Database, place: tuple[str, str]
+) -> None:
+    id, name = place
+    number, lid = phone(), f"1827{phone()}@lid"
+    jid = f"{number}@s.whatsapp.net"
+    await receive(db, upsert(name, "Oi", remoteJid=jid, name="Zezinho"))
+    await receive(db, upsert(name, "Oi", remoteJid=lid, name="Zé"))
+    known = {one.phone_number: one.id for one in await listed(db, SUPERVISOR, instance_id=id)}
+    await change(db, SUPERVISOR, known[lid], name="José da Silva", tags=["vip"], notes="Liga à tarde")
+    await change(db, SUPERVISOR, known[number], tags=["loja"], notes="Paga à vista")
+    for one in await inbox(db, instance_id=id):
+        request = pb.UpdateConversationRequest(id=one.id, metadata=f'{{"from {one.contact_phone}": true}}')
+        request.update_mask.paths.append("metadata")
+        await details.change(db, SUPERVISOR, request)
+
+    await receive(db, upsert(name, "Sou eu", remoteJid=jid, remoteJidAlt=lid, name="Zezinho"))
+
+    (contact,) = await listed(db, SUPERVISOR, instance_id=id)
+    (conversation,) = await inbox(db, instance_id=id)
+    assert (contact.name, contact.notes) == ("José da Silva", "Paga à vista\nLiga à tarde")
+    assert orjson.loads(contact.metadata) == {"nameLocked": True, "tags": ["loja", "vip"]}
+    assert orjson.loads(conversation.metadata) == {f"from {one}": True for one in (number, lid)}
 
 
 async def test_a_deleted_contact_comes_back_when_it_writes(db: Database, place: tuple[str, str]) -> None:
