@@ -25,6 +25,7 @@ JOBS = [
     every(timedelta(seconds=5), lost.settle),
     every(timedelta(seconds=5), waiting.apply_what_came),
     every(timedelta(seconds=5), portraits.meet_the_new),
+    every(timedelta(minutes=1), portraits.follow_groups),
     every(timedelta(seconds=10), tallies.condense),
     every(timedelta(seconds=10), doubts.resolve),
     every(timedelta(seconds=30), retrials.take_up),

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, update
+from sqlalchemy.orm import aliased
 
 from protos import messaging_pb2 as pb
 from services.kit import context
@@ -19,7 +20,7 @@ from services.messaging.evolution import lookups
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.inbound import GroupUpdate
 from services.messaging.instances import InstanceNotFound
-from services.messaging.models import NAMELESS, UNCHECKED, Contact, Instance
+from services.messaging.models import NAMELESS, UNCHECKED, Contact, Conversation, Instance
 from services.messaging.pictures import NoCopy
 
 DEFAULT, MOST = 100, 500
@@ -28,6 +29,7 @@ PACE = 0.05  # seconds between two questions about one instance
 MARGIN = 5.0  # seconds left to the caller, in which to answer
 STALE = timedelta(days=7)
 NEW_AT_ONCE = 10  # contacts of one instance that are looked up in one round
+GROUPS_AGAIN = timedelta(minutes=10)
 
 PERSON = select(
     Contact.id,
@@ -40,7 +42,7 @@ PERSON = select(
     Contact.metadata_["nameLocked"].as_boolean().label("is_locked"),
 )
 ORDER = (Contact.instance_id, Contact.checked_at.nulls_first())
-NEW = select(Instance.id).where(Instance.is_active, Instance.status == "connected")
+CONNECTED = select(Instance.id).where(Instance.is_active, Instance.status == "connected")
 
 
 @dataclass
@@ -117,15 +119,27 @@ async def sync_profiles(
 
 async def meet_the_new(db: Database) -> None:
     """Contacts and groups that have just appeared get their names and pictures, some of each instance."""
-    async with db.read() as session:
-        places = await session.all(NEW)
-    await asyncio.gather(*(_meet(db, place.id) for place in places))
+    await _look_up(db, PERSON.where(text(UNCHECKED)).order_by(Contact.id.desc()).limit(NEW_AT_ONCE))
 
 
-async def _meet(db: Database, instance: str) -> None:
-    new = PERSON.where(text(UNCHECKED), Contact.instance_id == instance)
+async def follow_groups(db: Database) -> None:
+    """Nobody tells that a group has another name: where somebody wrote it is looked up now and then."""
+    told, other = PERSON.join(Conversation, Conversation.contact_id == Contact.id), aliased(Contact)
+    last = select(func.max(other.checked_at)).where(other.is_group, other.instance_id == Contact.instance_id)
+    wrote = Contact.is_group, Contact.deleted_at.is_(None), Conversation.last_message_at > Contact.checked_at
+    await _look_up(db, told.where(*wrote, last.scalar_subquery() < now() - GROUPS_AGAIN))
+
+
+async def _look_up(db: Database, wanted: Select[Any]) -> None:
+    """Side by side for each instance, one by one within."""
     async with db.read() as session:
-        rows = await session.all(new.order_by(Contact.id.desc()).limit(NEW_AT_ONCE))
+        places = await session.all(CONNECTED)
+    await asyncio.gather(*(_meet(db, wanted.where(Contact.instance_id == place.id)) for place in places))
+
+
+async def _meet(db: Database, wanted: Select[Any]) -> None:
+    async with db.read() as session:
+        rows = await session.all(wanted)
     asking = Round()
     for row in rows:
         await _learn(db, row, await _ask(db, asking, row))
@@ -195,6 +209,7 @@ async def _server(db: Database, instance: str) -> Server | None:
 
 async def _group(asking: Round, server: Server, row: Row) -> Found:
     if row.instance_id not in asking.groups:
+        asking.groups[row.instance_id] = {}  # where there is no answer, nobody asks again for the next group
         groups = await lookups.fetch_groups(server)
         asking.groups[row.instance_id] = {group.chat.jid: group for group in groups}
     group = asking.groups[row.instance_id].get(row.remote_jid)

@@ -1,5 +1,6 @@
 """Contacts as people keep them, whom campaigns may address, and what WhatsApp says that they are called."""
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -262,3 +263,25 @@ async def test_who_has_just_appeared_is_looked_up_once(shop: Shop) -> None:
     (contact,) = await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
     assert contact.name == "Maria"
     assert contact.profile_picture_url.startswith("https://pps.whatsapp.net/")
+
+
+async def test_a_group_that_was_renamed_is_called_so_once_somebody_writes_there(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = f"{phone()}-123@g.us"
+    place = shop.simulator.instances[shop.name]
+
+    async def say_and_look(subject: str) -> str:
+        place.groups[group] = {"id": group, "subject": subject}
+        shop.simulator.say(phone(), "Oi", group=group, instance=shop.name)
+        await shop.simulator.settled()
+        await portraits.meet_the_new(shop.db)
+        await portraits.follow_groups(shop.db)
+        (contact,) = await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
+        return contact.name
+
+    first, soon = await say_and_look("Obra"), await say_and_look("Obra do centro")
+    monkeypatch.setattr(portraits, "GROUPS_AGAIN", timedelta(0))
+    later = await say_and_look("Obra do porto")
+
+    assert (first, soon, later) == ("Obra", "Obra", "Obra do porto")
