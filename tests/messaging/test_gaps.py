@@ -65,6 +65,18 @@ async def test_a_long_outage_is_fetched_page_by_page(shop: Shop, monkeypatch: py
     assert conversation.unread_count == 60
 
 
+async def test_what_no_database_takes_does_not_keep_the_rest_away(shop: Shop) -> None:
+    deafen(shop)
+    for text in ("Antes", "Nulo\0aqui", "Depois"):
+        shop.simulator.say(PHONE, text, instance=shop.name)
+
+    assert await fill(shop) == 3
+
+    (conversation,) = await inbox(shop.db, instance_id=shop.instance)
+    said = {one.content for one in await thread(shop.db, conversation.id)}
+    assert said == {"Antes", "Nuloaqui", "Depois"}
+
+
 async def test_what_the_owner_typed_and_how_far_ours_got_is_learned_too(shop: Shop) -> None:
     conversation = await shop.greeted_by(PHONE)
     shop.simulator.plan.statuses = []
