@@ -19,7 +19,7 @@ from services.messaging import attachments, instances, links, outcomes, threads
 from services.messaging.evolution import outgoing
 from services.messaging.evolution.calls import CallFailed, NotSent, Server, Unknown
 from services.messaging.evolution.outgoing import Key, Quoted, Sent
-from services.messaging.models import Contact, Message
+from services.messaging.models import Contact, Instance, Message
 from services.messaging.outcomes import Proof
 from services.messaging.queueing import BULK
 from services.messaging.send_models import Gate, Send
@@ -48,8 +48,10 @@ LOAD = (
         Contact.phone_number,
         Contact.remote_jid,
         Contact.is_group,
+        Instance.is_active,
     )
     .join(Message, Message.id == Send.message_id)
+    .join(Instance, Instance.id == Send.instance_id)
     .join(Contact, Contact.id == Send.contact_id)
     .where(Send.id == bindparam("id"))
 )
@@ -79,6 +81,8 @@ async def dispatch(db: Database, id: str) -> None:
 
 async def _call(db: Database, row: Row) -> Sent | CallFailed:
     """The one call, or why there was none. Whatever goes wrong before it has left nothing behind."""
+    if not row.is_active:  # what waited for it to be switched on again would come days late
+        return CallFailed("This instance is switched off.")
     try:
         async with db.read() as session:
             server = await instances.server(session, row.instance_id)
