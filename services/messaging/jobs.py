@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.kit.jobs import always, every
 from services.messaging import (
+    changes,
     doubts,
     downloads,
     endpoints,
@@ -15,7 +16,6 @@ from services.messaging import (
     probes,
     retrials,
     tallies,
-    waiting,
 )
 
 JOBS = [
@@ -23,7 +23,7 @@ JOBS = [
     always(downloads.run),
     every(timedelta(seconds=10), gate.measure),
     every(timedelta(seconds=5), lost.settle),
-    every(timedelta(seconds=5), waiting.apply_what_came),
+    every(timedelta(seconds=5), changes.apply_what_came),
     every(timedelta(seconds=5), portraits.meet_the_new),
     every(timedelta(minutes=1), portraits.follow_groups),
     every(timedelta(seconds=10), tallies.condense),
