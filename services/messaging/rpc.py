@@ -4,6 +4,7 @@ from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
 from services.messaging import (
     addressbook,
+    assignment_rules,
     assignments,
     audience,
     beginnings,
@@ -22,7 +23,6 @@ from services.messaging import (
     portraits,
     probes,
     reading,
-    rules,
     sending,
     tallies,
     webhooks,
@@ -57,10 +57,10 @@ class Messaging(Door, MessagingServicer):
     UpdateMacro = command(macros.change)
     DeleteMacro = command(macros.remove)
     UseMacro = command(macros.use)
-    ListAssignmentRules = query(rules.list_rules)
-    CreateAssignmentRule = command(rules.create)
-    UpdateAssignmentRule = command(rules.change)
-    DeleteAssignmentRule = command(rules.remove)
+    ListAssignmentRules = query(assignment_rules.list_rules)
+    CreateAssignmentRule = command(assignment_rules.create)
+    UpdateAssignmentRule = command(assignment_rules.change)
+    DeleteAssignmentRule = command(assignment_rules.remove)
 
     ListInstances = query(instances.list_instances)
     CreateInstance = workflow(instances.create)
