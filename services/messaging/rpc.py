@@ -20,8 +20,8 @@ from services.messaging import (
     messages,
     modes,
     notes,
-    portraits,
     probes,
+    profile_checks,
     reading,
     sending,
     tallies,
@@ -75,8 +75,8 @@ class Messaging(Door, MessagingServicer):
     ListContacts = query(addressbook.list_contacts)
     UpdateContact = command(addressbook.change)
     DeleteContact = command(addressbook.remove)
-    FixNames = workflow(portraits.fix_names)
-    SyncProfiles = workflow(portraits.sync_profiles)
+    FixNames = workflow(profile_checks.fix_names)
+    SyncProfiles = workflow(profile_checks.sync_profiles)
 
     ReceiveWebhooks = workflow(webhooks.receive)
     GetCurrent = query(current.get)

@@ -9,7 +9,7 @@ import pytest
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Database
-from services.messaging import addressbook, assignments, audience, details, portraits
+from services.messaging import addressbook, assignments, audience, details, profile_checks
 from services.messaging.addressbook import ContactNotFound
 from tests.fakes.evolution_webhooks import Fault
 from tests.messaging.builders import (
@@ -214,10 +214,10 @@ async def test_names_that_are_numbers_become_names(shop: Shop) -> None:
     }
 
     request = pb.FixNamesRequest(instance_id=shop.instance)
-    dry = await portraits.fix_names(
+    dry = await profile_checks.fix_names(
         shop.db, SUPERVISOR, pb.FixNamesRequest(instance_id=shop.instance, dry_run=True)
     )
-    fixed = await portraits.fix_names(shop.db, SUPERVISOR, request)
+    fixed = await profile_checks.fix_names(shop.db, SUPERVISOR, request)
 
     after = {
         one.phone_number: one.name for one in await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
@@ -241,7 +241,7 @@ async def test_pictures_are_fetched_and_who_has_none_is_skipped(shop: Shop) -> N
     await receive(shop.db, upsert(shop.name, "Oi", remoteJid=group, participant=f"{number}@s.whatsapp.net"))
 
     request = pb.SyncProfilesRequest(instance_id=shop.instance)
-    reply = await portraits.sync_profiles(shop.db, SUPERVISOR, request)
+    reply = await profile_checks.sync_profiles(shop.db, SUPERVISOR, request)
 
     pictured = {
         one.name: one.profile_picture_url
@@ -256,9 +256,9 @@ async def test_who_has_just_appeared_is_looked_up_once(shop: Shop) -> None:
     shop.simulator.customer(number, "Maria")
     await receive(shop.db, upsert(shop.name, "Oi", remoteJid=f"{number}@s.whatsapp.net", name=""))
 
-    await portraits.meet_the_new(shop.db)
+    await profile_checks.meet_the_new(shop.db)
     shop.simulator.plan.faults.append(Fault("status", verb="chat/", status=500, times=99))
-    await portraits.meet_the_new(shop.db)
+    await profile_checks.meet_the_new(shop.db)
 
     (contact,) = await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
     assert contact.name == "Maria"
@@ -275,13 +275,13 @@ async def test_a_group_that_was_renamed_is_called_so_once_somebody_writes_there(
         place.groups[group] = {"id": group, "subject": subject}
         shop.simulator.say(phone(), "Oi", group=group, instance=shop.name)
         await shop.simulator.settled()
-        await portraits.meet_the_new(shop.db)
-        await portraits.follow_groups(shop.db)
+        await profile_checks.meet_the_new(shop.db)
+        await profile_checks.follow_groups(shop.db)
         (contact,) = await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
         return contact.name
 
     first, soon = await say_and_look("Obra"), await say_and_look("Obra do centro")
-    monkeypatch.setattr(portraits, "GROUPS_AGAIN", timedelta(0))
+    monkeypatch.setattr(profile_checks, "GROUPS_AGAIN", timedelta(0))
     later = await say_and_look("Obra do porto")
 
     assert (first, soon, later) == ("Obra", "Obra", "Obra do porto")
