@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from sqlalchemy import delete
 
-from services.kit.db import Row, Session
+from services.kit.clock import now
+from services.kit.db import Database, Row, Session
 from services.kit.outbox import emit
 from services.messaging import deletions, edits, parking, reactions, statuses
 from services.messaging.inbound import Deletion, Edit, Item, Reaction, StatusUpdate
+from services.messaging.message_models import Parked
 from services.messaging.parking import Told
 from services.messaging.statuses import Target
 
@@ -104,6 +107,13 @@ def _keys(told: Told) -> list[tuple[str, str]]:
 
 def _each(targets: dict[tuple[str, str], Target]) -> list[Target]:
     return [*{target.id: target for target in targets.values()}.values()]
+
+
+async def apply_what_came(db: Database) -> None:
+    """By the clock: what was parked and has its message now. One transaction parked while another stored."""
+    async with db.begin() as session:
+        await apply_parked(session, await parking.arrived(session))
+        await session.run(delete(Parked).where(Parked.parked_at < now() - parking.KEPT))
 
 
 async def apply_parked(session: Session, targets: Sequence[tuple[str, str]]) -> None:

@@ -133,6 +133,9 @@ class People:
 
     def join(self, kept: Known, gone: Known) -> None:
         self._gone[gone.id] = kept
+        if gone.name_locked and not kept.name_locked:
+            kept.change(name=gone.name, named_at=gone.named_at)
+            kept.name_locked = True
         _adopt_name(kept, gone.name, gone.named_at)
 
     def now(self, contact: Known) -> Known:

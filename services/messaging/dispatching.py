@@ -15,11 +15,11 @@ from services.kit.crypto import Unreadable
 from services.kit.db import Database, Row
 from services.kit.errors import NotFound, Unavailable
 from services.kit.log import log
-from services.messaging import attachments, instances, links, outcomes
+from services.messaging import attachments, instances, links, outcomes, threads
 from services.messaging.evolution import outgoing
 from services.messaging.evolution.calls import CallFailed, NotSent, Server, Unknown
 from services.messaging.evolution.outgoing import Key, Quoted, Sent
-from services.messaging.models import Contact, Message
+from services.messaging.models import Contact, Instance, Message
 from services.messaging.outcomes import Proof
 from services.messaging.queueing import BULK
 from services.messaging.send_models import Gate, Send
@@ -48,14 +48,16 @@ LOAD = (
         Contact.phone_number,
         Contact.remote_jid,
         Contact.is_group,
+        Instance.is_active,
     )
     .join(Message, Message.id == Send.message_id)
+    .join(Instance, Instance.id == Send.instance_id)
     .join(Contact, Contact.id == Send.contact_id)
     .where(Send.id == bindparam("id"))
 )
-QUOTED = select(Message.message_id, Message.remote_jid, Message.is_from_me, Message.content).where(
-    Message.instance_id == bindparam("instance"), Message.message_id == bindparam("external")
-)
+QUOTED = select(
+    Message.message_id, Message.remote_jid, Message.is_from_me, Message.content, Message.metadata_
+).where(Message.instance_id == bindparam("instance"), Message.message_id == bindparam("external"))
 STATE = select(Send.state, Send.error).where(Send.message_id == bindparam("message"))
 
 _waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
@@ -79,6 +81,8 @@ async def dispatch(db: Database, id: str) -> None:
 
 async def _call(db: Database, row: Row) -> Sent | CallFailed:
     """The one call, or why there was none. Whatever goes wrong before it has left nothing behind."""
+    if not row.is_active:  # what waited for it to be switched on again would come days late
+        return CallFailed("This instance is switched off.")
     try:
         async with db.read() as session:
             server = await instances.server(session, row.instance_id)
@@ -115,7 +119,8 @@ async def _deliver(server: Server, row: Row, media: str | None, quoted: Quoted |
 def _quoted(row: Row | None) -> Quoted | None:
     if row is None:
         return None
-    return Quoted(Key(row.message_id, row.remote_jid, row.is_from_me), row.content)
+    key = Key(row.message_id, row.remote_jid, row.is_from_me, threads.author(row))
+    return Quoted(key, row.content)
 
 
 async def _settle(db: Database, row: Row, result: Sent | CallFailed) -> None:

@@ -16,8 +16,13 @@ from services.messaging.outcomes import Proof
 from services.messaging.send_models import Send
 
 BATCH = 20
+LOST_AFTER = timedelta(seconds=90)  # a call takes at most thirty
 BEFORE, AFTER = timedelta(seconds=10), timedelta(minutes=5)  # around the claim; a call takes half a minute
 
+LOST = """
+    select s.id, m.message_id, m.remote_jid from sends s join messages m on m.id = s.message_id
+    where s.state = 'dispatching' and s.claimed_at < %(before)s order by s.claimed_at limit %(limit)s
+"""
 DUE = """
     select s.id, s.instance_id, s.claimed_at, s.checks, m.content, m.conversation_id, c.phone_number, c.lid
     from sends s join messages m on m.id = s.message_id join contacts c on c.id = s.contact_id
@@ -35,6 +40,18 @@ TWINS = """
     where s.state = 'unknown' and m.conversation_id = %(conversation)s and m.content = %(content)s
       and s.claimed_at between %(since)s and %(until)s
 """
+
+
+async def settle_lost(db: Database) -> None:
+    """A process died between claim and answer. Where the echo came it left; else it may have left."""
+    async with db.read() as session:
+        rows = await session.all(LOST, before=now() - LOST_AFTER, limit=BATCH)
+    for row in rows:
+        async with db.begin() as session:
+            if row.message_id.startswith("local:"):
+                await outcomes.unknown(session, row.id, "The process that sent it died before the answer.")
+            else:
+                await outcomes.sent(session, row.id, Proof(row.message_id, row.remote_jid))
 
 
 async def resolve(db: Database) -> None:

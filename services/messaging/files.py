@@ -22,7 +22,7 @@ from services.kit.tables import new_id
 from services.messaging.message_models import File
 from services.messaging.models import Conversation, Message
 from services.messaging.settings import store
-from services.messaging.visibility import visible
+from services.messaging.visibility import has_its_files, visible
 
 LARGEST = {"avatar": 5 * 1024 * 1024}
 LARGEST_OF_ALL = 50 * 1024 * 1024
@@ -217,7 +217,10 @@ async def remember(
 async def seen(session: Session, actor: Actor, key: str) -> Row:
     """A message's file belongs to its conversation; what is not there yet, to who brings it."""
     in_conversation = exists().where(
-        Message.id == File.message_id, Conversation.id == Message.conversation_id, visible(actor)
+        Message.id == File.message_id,
+        Conversation.id == Message.conversation_id,
+        visible(actor),
+        has_its_files(actor),
     )
     of_nobody = File.message_id.is_(None) & ~File.key.startswith(MEDIA, autoescape=True)
     mine = File.owner_id == actor.id

@@ -35,16 +35,17 @@ READY = """
         (select min(q.due_at) from unnest(%(urgent)s::smallint[]) p(priority), lateral (
             select due_at from sends where instance_id = g.instance_id and state = 'queued'
             and priority = p.priority order by due_at limit 1) q) as urgent_at,
-        case when i.status = 'connected' then (
+        case when i.status = 'connected' and i.is_active then (
             select min(q.due_at) from unnest(%(bulk)s::smallint[]) p(priority), lateral (
                 select due_at from sends where instance_id = g.instance_id and state = 'queued'
                 and priority = p.priority order by due_at limit 1) q) end as bulk_at,
         g.bulk_opens_at, g.paused_until
-    from gates g join instances i on i.id = g.instance_id where i.is_active
-      and not exists (select 1 from restores where reconciled_at is null)
+    from gates g join instances i on i.id = g.instance_id
+    where not exists (select 1 from restores where reconciled_at is null)
 """
 ENTER = """
-    select g.bulk_opens_at, g.paused_until, i.sends_per_minute, i.status from gates g
+    select g.bulk_opens_at, g.paused_until, i.sends_per_minute,
+        i.is_active and i.status = 'connected' as takes_bulk from gates g
     join instances i on i.id = g.instance_id where g.instance_id = %(instance)s
       and not exists (select 1 from restores where reconciled_at is null) for update of g
 """
@@ -174,7 +175,7 @@ async def claim_next(db: Database, instance: str) -> Claim | None:
             gate = await session.first(ENTER, instance=instance)
             if gate is None or parse(gate.paused_until) > now():
                 return None
-            bulk = gate.status == "connected" and parse(gate.bulk_opens_at) <= now()
+            bulk = gate.takes_bulk and parse(gate.bulk_opens_at) <= now()
             priorities = [*URGENT, *(BULK if bulk else ())]
             row = await session.first(PICK, instance=instance, priorities=priorities, at=now())
             if row is None:

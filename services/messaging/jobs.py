@@ -4,27 +4,27 @@ from datetime import timedelta
 
 from services.kit.jobs import always, every
 from services.messaging import (
+    changes,
     doubts,
     downloads,
     endpoints,
     files,
     gaps,
     gate,
-    lost,
-    portraits,
     probes,
+    profile_checks,
     retrials,
     tallies,
-    waiting,
 )
 
 JOBS = [
     always(gate.run),
     always(downloads.run),
     every(timedelta(seconds=10), gate.measure),
-    every(timedelta(seconds=5), lost.settle),
-    every(timedelta(seconds=5), waiting.apply_what_came),
-    every(timedelta(seconds=5), portraits.meet_the_new),
+    every(timedelta(seconds=5), doubts.settle_lost),
+    every(timedelta(seconds=5), changes.apply_what_came),
+    every(timedelta(seconds=5), profile_checks.meet_the_new),
+    every(timedelta(minutes=1), profile_checks.follow_groups),
     every(timedelta(seconds=10), tallies.condense),
     every(timedelta(seconds=10), doubts.resolve),
     every(timedelta(seconds=30), retrials.take_up),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from sqlalchemy import delete, select, update
 
 from protos import messaging_pb2 as pb
@@ -12,7 +13,7 @@ from services.messaging.models import Contact, Conversation
 HEADERS = """
     select id, contact_id, status, conversation_mode, assigned_to, category, subcategory, current_sentiment,
            customer_message_count, last_message_at, last_message_id, last_message_preview,
-           is_last_message_from_me, read_at, read_id, closed_at
+           is_last_message_from_me, read_at, read_id, closed_at, sector_id, metadata
     from conversations where contact_id = any(%(contacts)s::uuid[]) order by id for update
 """
 MOVE = "update {table} set conversation_id = %(kept)s where conversation_id = %(gone)s"
@@ -25,15 +26,13 @@ UNREAD = """
                              coalesce(%(read_id)s, '00000000-0000-0000-0000-000000000000')::uuid)
 """
 LATEST = ("last_message_at", "last_message_id", "last_message_preview", "is_last_message_from_me")
-SETTLED = ("assigned_to", "category", "subcategory", "current_sentiment")
+SETTLED = ("assigned_to", "category", "subcategory", "current_sentiment", "sector_id")
 
 
 async def merge(session: Session, *, kept: str, gone: str) -> None:
     """Messages, notes, history and sends move; the contact that stays learns what the other one knew."""
     rows = {row.contact_id: row for row in await session.all(HEADERS, contacts=[kept, gone])}
-    await session.run(
-        "update sends set contact_id = %(kept)s where contact_id = %(gone)s", kept=kept, gone=gone
-    )
+    await session.run(MOVE_SENDS, kept=kept, gone=gone)
     if gone in rows and kept not in rows:
         await session.run(update(Conversation).where(Conversation.contact_id == gone).values(contact_id=kept))
     if gone in rows and kept in rows:
@@ -70,6 +69,7 @@ def merged(kept: dict[str, Any], gone: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: newest[name] for name in LATEST},
         **{name: kept[name] or gone[name] for name in SETTLED},
+        "metadata_": orjson.dumps(orjson.loads(gone["metadata"]) | orjson.loads(kept["metadata"])).decode(),
         "read_at": furthest["read_at"],
         "read_id": furthest["read_id"],
         "status": "active" if is_open else kept["status"],
@@ -90,6 +90,7 @@ async def _merge_contacts(session: Session, kept: str, gone: str) -> None:
         Contact.opt_in_updated_at,
         Contact.profile_picture_url,
         Contact.picture_told_at,
+        Contact.metadata_,
     )
     rows = await session.all(select(*columns).where(Contact.id.in_([kept, gone])).with_for_update())
     by_id = {row.id: row for row in rows}
@@ -103,6 +104,7 @@ async def _merge_contacts(session: Session, kept: str, gone: str) -> None:
         .where(Contact.id == kept)
         .values(
             notes=notes or None,
+            metadata_=orjson.dumps(_known(stays.metadata, goes.metadata)).decode(),
             email=stays.email or goes.email,
             opt_in=said.opt_in,
             opt_in_updated_at=said.opt_in_updated_at,
@@ -110,3 +112,10 @@ async def _merge_contacts(session: Session, kept: str, gone: str) -> None:
             picture_told_at=shown.picture_told_at,
         )
     )
+
+
+def _known(stays: str, goes: str) -> dict[str, Any]:
+    """What people noted of both; whose name it is that they locked: see contacts.People."""
+    ours, theirs = orjson.loads(stays), orjson.loads(goes)
+    tags = dict.fromkeys([*ours.get("tags", ()), *theirs.get("tags", ())])
+    return {**theirs, **ours, **({"tags": [*tags]} if tags else {})}

@@ -50,10 +50,10 @@ async def edit(db: Database, actor: Actor, request: pb.EditMessageRequest) -> pb
     async with db.read() as session:
         row = await threads.find(session, actor, request.id)
         _require_own(actor, row)
-        if row.message_type != "text":
-            raise NotChangeable(fields={"id": "is no text"})
         if now() - parse(row.timestamp) > EDIT_WINDOW:
             raise EditWindowExpired
+        if row.message_type != "text":
+            raise NotChangeable(fields={"id": "is no text"})
         server = await instances.server(session, row.instance_id)
     if row.content == request.content:
         return await _answer(db, actor, row.id)
@@ -129,7 +129,7 @@ def _is_on_whatsapp(row: Row) -> bool:
 
 
 def _key(row: Row) -> Key:
-    return Key(row.message_id, row.remote_jid, row.is_from_me)
+    return Key(row.message_id, row.remote_jid, row.is_from_me, threads.author(row))
 
 
 async def _locked(session: Session, row: Row) -> Target:
@@ -150,6 +150,8 @@ async def _answer(db: Database, actor: Actor, id: str) -> pb.MessageResponse:
 async def list_edits(session: Session, actor: Actor, request: pb.ListEditsRequest) -> pb.ListEditsResponse:
     """What was there before each version: the original, then every version but the last."""
     row = await threads.find(session, actor, request.id)
+    if row.deleted_at is not None and not actor.leads:
+        return pb.ListEditsResponse()
     versions = await session.all(
         select(Version.id, Version.content, Version.edited_at, Version.edited_by, Version.created_at)
         .where(Version.message_id == row.id)

@@ -4,6 +4,7 @@ from protos.messaging_pb2_grpc import MessagingServicer
 from services.kit.rpc import Door, command, query, workflow
 from services.messaging import (
     addressbook,
+    assignment_rules,
     assignments,
     audience,
     beginnings,
@@ -19,10 +20,9 @@ from services.messaging import (
     messages,
     modes,
     notes,
-    portraits,
     probes,
+    profile_checks,
     reading,
-    rules,
     sending,
     tallies,
     webhooks,
@@ -57,10 +57,10 @@ class Messaging(Door, MessagingServicer):
     UpdateMacro = command(macros.change)
     DeleteMacro = command(macros.remove)
     UseMacro = command(macros.use)
-    ListAssignmentRules = query(rules.list_rules)
-    CreateAssignmentRule = command(rules.create)
-    UpdateAssignmentRule = command(rules.change)
-    DeleteAssignmentRule = command(rules.remove)
+    ListAssignmentRules = query(assignment_rules.list_rules)
+    CreateAssignmentRule = command(assignment_rules.create)
+    UpdateAssignmentRule = command(assignment_rules.change)
+    DeleteAssignmentRule = command(assignment_rules.remove)
 
     ListInstances = query(instances.list_instances)
     CreateInstance = workflow(instances.create)
@@ -75,8 +75,8 @@ class Messaging(Door, MessagingServicer):
     ListContacts = query(addressbook.list_contacts)
     UpdateContact = command(addressbook.change)
     DeleteContact = command(addressbook.remove)
-    FixNames = workflow(portraits.fix_names)
-    SyncProfiles = workflow(portraits.sync_profiles)
+    FixNames = workflow(profile_checks.fix_names)
+    SyncProfiles = workflow(profile_checks.sync_profiles)
 
     ReceiveWebhooks = workflow(webhooks.receive)
     GetCurrent = query(current.get)

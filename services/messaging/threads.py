@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, or_, select, true, tuple_
+from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from protos import messaging_pb2 as pb
@@ -17,7 +17,7 @@ from services.messaging import attachments
 from services.messaging.message_models import Reaction
 from services.messaging.models import Conversation, Instance, Message
 from services.messaging.settings import store
-from services.messaging.visibility import visible
+from services.messaging.visibility import readable, visible
 
 RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
@@ -77,11 +77,6 @@ async def find(session: Session, actor: Actor, id: str) -> Row:
     return row
 
 
-def readable(actor: Actor) -> ColumnElement[bool]:
-    """What colleagues write internally is for supervisors."""
-    return true() if actor.leads else Message.is_internal.is_(False)
-
-
 async def shown(session: Session, actor: Actor, id: str) -> pb.Message:
     row = await session.first(ONE, id=id)
     if row is None:
@@ -99,6 +94,12 @@ def message(actor: Actor, row: Row) -> pb.Message:
     if place:
         values["media_download_url"] = place if attachments.is_address(place) else store().address(place)
     return pb.Message(**values, reactions=orjson.loads(reacted) if reacted else ())
+
+
+def author(row: Row) -> str | None:
+    """Who of a group wrote it: WhatsApp knows a member's message only together with the member."""
+    participant: dict[str, Any] = orjson.loads(row.metadata).get("participant") or {}
+    return participant.get("jid")
 
 
 async def before(session: Session, conversation: str, place: str) -> ColumnElement[bool]:

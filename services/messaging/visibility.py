@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, bindparam, or_, true
+from sqlalchemy import Boolean, ColumnElement, and_, bindparam, or_, true
 
 from services.kit.actor import Actor
 from services.kit.errors import NotFound
-from services.messaging.models import Conversation
+from services.messaging.models import Conversation, Message
 
 
 class ConversationNotFound(NotFound):
@@ -30,3 +30,13 @@ def visible(actor: Actor) -> ColumnElement[Any]:
     if actor.leads:
         return true()
     return or_(Conversation.assigned_to == actor.id, Conversation.assigned_to.is_(None))
+
+
+def readable(actor: Actor) -> ColumnElement[bool]:
+    """What colleagues write internally is for supervisors."""
+    return true() if actor.leads else Message.is_internal.is_(False)
+
+
+def has_its_files(actor: Actor) -> ColumnElement[bool]:
+    """What was taken back shows its content to supervisors only."""
+    return true() if actor.leads else and_(readable(actor), Message.deleted_at.is_(None))

@@ -209,7 +209,7 @@ def own_record(simulator: Simulator, instance: Instance, body: Json, message: Js
     quoted = body.get("quoted")
     context = None
     if quoted:
-        context = payloads.quotation(quoted["key"]["id"], "", quoted.get("message") or {})
+        context = payloads.quotation(quoted["key"]["id"], author_of(quoted), quoted.get("message") or {})
     return payloads.record(
         {"remoteJid": jid, "fromMe": True, "id": payloads.own_message_id()},
         message,
@@ -220,6 +220,11 @@ def own_record(simulator: Simulator, instance: Instance, body: Json, message: Js
         at=time.time(),
         context=context,
     )
+
+
+def author_of(quoted: Json) -> str:
+    """Without the member, what is quoted of a group looks as if the group itself had said it."""
+    return str(quoted["key"].get("participant") or quoted["key"].get("remoteJid") or "")
 
 
 def jid_of(simulator: Simulator, number: str) -> str:

@@ -10,7 +10,7 @@ from services.kit.actor import Actor, service
 from services.kit.bus import subject
 from services.kit.db import Database
 from services.kit.tables import new_id
-from services.messaging import conversations, instances, phones, waiting, webhooks
+from services.messaging import changes, conversations, instances, phones, webhooks
 from services.messaging.inbox import list_conversations as inbox_list
 from services.messaging.inbox_models import Person
 from tests.support import ADMIN, SUPERVISOR
@@ -116,7 +116,7 @@ PICTURES = {
 
 async def picture(db: Database, instance: str) -> dict[str, list[dict[str, Any]]]:
     """All that is known of an instance, without the ids and times that are made here."""
-    await waiting.apply_what_came(db)
+    await changes.apply_what_came(db)
     async with db.read() as session:
         return {
             table: [row._asdict() for row in await session.all(sql, id=instance)]

@@ -1,13 +1,15 @@
 """Contacts as people keep them, whom campaigns may address, and what WhatsApp says that they are called."""
 
+from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Database
-from services.messaging import addressbook, assignments, audience, portraits
+from services.messaging import addressbook, assignments, audience, details, profile_checks
 from services.messaging.addressbook import ContactNotFound
 from tests.fakes.evolution_webhooks import Fault
 from tests.messaging.builders import (
@@ -120,6 +122,31 @@ async def test_what_people_wrote_stays_whatever_the_customer_goes_by(
     assert not cleared.HasField("email")
 
 
+async def test_what_people_wrote_of_two_stays_when_they_turn_out_to_be_one(
+    db: Database, place: tuple[str, str]
+) -> None:
+    id, name = place
+    number, lid = phone(), f"1827{phone()}@lid"
+    jid = f"{number}@s.whatsapp.net"
+    await receive(db, upsert(name, "Oi", remoteJid=jid, name="Zezinho"))
+    await receive(db, upsert(name, "Oi", remoteJid=lid, name="Zé"))
+    known = {one.phone_number: one.id for one in await listed(db, SUPERVISOR, instance_id=id)}
+    await change(db, SUPERVISOR, known[lid], name="José da Silva", tags=["vip"], notes="Liga à tarde")
+    await change(db, SUPERVISOR, known[number], tags=["loja"], notes="Paga à vista")
+    for one in await inbox(db, instance_id=id):
+        request = pb.UpdateConversationRequest(id=one.id, metadata=f'{{"from {one.contact_phone}": true}}')
+        request.update_mask.paths.append("metadata")
+        await details.change(db, SUPERVISOR, request)
+
+    await receive(db, upsert(name, "Sou eu", remoteJid=jid, remoteJidAlt=lid, name="Zezinho"))
+
+    (contact,) = await listed(db, SUPERVISOR, instance_id=id)
+    (conversation,) = await inbox(db, instance_id=id)
+    assert (contact.name, contact.notes) == ("José da Silva", "Paga à vista\nLiga à tarde")
+    assert orjson.loads(contact.metadata) == {"nameLocked": True, "tags": ["loja", "vip"]}
+    assert orjson.loads(conversation.metadata) == {f"from {one}": True for one in (number, lid)}
+
+
 async def test_a_deleted_contact_comes_back_when_it_writes(db: Database, place: tuple[str, str]) -> None:
     id, name = place
     number = phone()
@@ -187,10 +214,10 @@ async def test_names_that_are_numbers_become_names(shop: Shop) -> None:
     }
 
     request = pb.FixNamesRequest(instance_id=shop.instance)
-    dry = await portraits.fix_names(
+    dry = await profile_checks.fix_names(
         shop.db, SUPERVISOR, pb.FixNamesRequest(instance_id=shop.instance, dry_run=True)
     )
-    fixed = await portraits.fix_names(shop.db, SUPERVISOR, request)
+    fixed = await profile_checks.fix_names(shop.db, SUPERVISOR, request)
 
     after = {
         one.phone_number: one.name for one in await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
@@ -214,7 +241,7 @@ async def test_pictures_are_fetched_and_who_has_none_is_skipped(shop: Shop) -> N
     await receive(shop.db, upsert(shop.name, "Oi", remoteJid=group, participant=f"{number}@s.whatsapp.net"))
 
     request = pb.SyncProfilesRequest(instance_id=shop.instance)
-    reply = await portraits.sync_profiles(shop.db, SUPERVISOR, request)
+    reply = await profile_checks.sync_profiles(shop.db, SUPERVISOR, request)
 
     pictured = {
         one.name: one.profile_picture_url
@@ -229,10 +256,32 @@ async def test_who_has_just_appeared_is_looked_up_once(shop: Shop) -> None:
     shop.simulator.customer(number, "Maria")
     await receive(shop.db, upsert(shop.name, "Oi", remoteJid=f"{number}@s.whatsapp.net", name=""))
 
-    await portraits.meet_the_new(shop.db)
+    await profile_checks.meet_the_new(shop.db)
     shop.simulator.plan.faults.append(Fault("status", verb="chat/", status=500, times=99))
-    await portraits.meet_the_new(shop.db)
+    await profile_checks.meet_the_new(shop.db)
 
     (contact,) = await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
     assert contact.name == "Maria"
     assert contact.profile_picture_url.startswith("https://pps.whatsapp.net/")
+
+
+async def test_a_group_that_was_renamed_is_called_so_once_somebody_writes_there(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = f"{phone()}-123@g.us"
+    place = shop.simulator.instances[shop.name]
+
+    async def say_and_look(subject: str) -> str:
+        place.groups[group] = {"id": group, "subject": subject}
+        shop.simulator.say(phone(), "Oi", group=group, instance=shop.name)
+        await shop.simulator.settled()
+        await profile_checks.meet_the_new(shop.db)
+        await profile_checks.follow_groups(shop.db)
+        (contact,) = await listed(shop.db, SUPERVISOR, instance_id=shop.instance)
+        return contact.name
+
+    first, soon = await say_and_look("Obra"), await say_and_look("Obra do centro")
+    monkeypatch.setattr(profile_checks, "GROUPS_AGAIN", timedelta(0))
+    later = await say_and_look("Obra do porto")
+
+    assert (first, soon, later) == ("Obra", "Obra", "Obra do porto")

@@ -10,11 +10,20 @@ from services.kit.actor import Actor
 from services.kit.db import Database
 from services.kit.errors import Invalid, NotFound
 from services.kit.tables import new_id
-from services.messaging import assignments, beginnings, details, macros, modes, notes, reading, rules
+from services.messaging import (
+    assignment_rules,
+    assignments,
+    beginnings,
+    details,
+    macros,
+    modes,
+    notes,
+    reading,
+)
+from services.messaging.assignment_rules import RuleActive
 from services.messaging.assignments import AssigneeNotFound, NotYours
 from services.messaging.details import NotEditable
 from services.messaging.macros import ShortcutTaken
-from services.messaging.rules import RuleActive
 from services.messaging.visibility import ConversationNotFound
 from tests.messaging.builders import (
     announced,
@@ -261,10 +270,10 @@ async def test_turns_are_fair_under_a_storm_and_pass_over_who_is_gone(db: Databa
         round_robin_agents=[agent.id for agent in team],
     )
     async with db.begin() as session:
-        await rules.create(session, ADMIN, request)
+        await assignment_rules.create(session, ADMIN, request)
     with pytest.raises(RuleActive):
         async with db.begin() as session:
-            await rules.create(session, ADMIN, request)
+            await assignment_rules.create(session, ADMIN, request)
 
     made = await asyncio.gather(*(written_by(db, name, phone()) for _ in range(30)))
 
@@ -294,7 +303,7 @@ async def test_a_rule_has_to_name_people_who_are_there(db: Database, rule: dict[
 
     async with db.begin() as session:
         with pytest.raises(Invalid):
-            await rules.create(session, ADMIN, request)
+            await assignment_rules.create(session, ADMIN, request)
 
 
 async def test_what_was_taken_back_is_for_supervisors(db: Database, name: str) -> None:

@@ -78,9 +78,9 @@ async def message(db: Database, assigned_to: str | None, **more: Any) -> str:
     return ids["message"]
 
 
-async def media(db: Database, assigned_to: str | None) -> str:
+async def media(db: Database, assigned_to: str | None, **more: Any) -> str:
     """The key of a file that came with a message."""
-    key, id = f"whatsapp-media/{new_id()}/2026/11/{new_id()}.png", await message(db, assigned_to)
+    key, id = f"whatsapp-media/{new_id()}/2026/11/{new_id()}.png", await message(db, assigned_to, **more)
     async with db.begin() as session:
         await session.run(
             insert(File).values(
@@ -151,6 +151,13 @@ async def test_a_customers_file_is_for_who_may_see_the_conversation(db: Database
         await get(db, JOAO, marias)
     with pytest.raises(FileNotFound):
         await files.delete(db, JOAO, pb.DeleteFileRequest(key=marias))
+
+
+async def test_the_file_of_what_was_taken_back_or_written_internally_is_for_supervisors(db: Database) -> None:
+    for key in (await media(db, None, deleted_at=now()), await media(db, None, is_internal=True)):
+        assert (await get(db, SUPERVISOR, key)).url
+        with pytest.raises(FileNotFound):
+            await get(db, MARIA, key)
 
 
 async def test_a_file_is_deleted_by_its_owner_or_by_who_leads(db: Database) -> None:

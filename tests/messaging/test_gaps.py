@@ -65,6 +65,18 @@ async def test_a_long_outage_is_fetched_page_by_page(shop: Shop, monkeypatch: py
     assert conversation.unread_count == 60
 
 
+async def test_what_no_database_takes_does_not_keep_the_rest_away(shop: Shop) -> None:
+    deafen(shop)
+    for text in ("Antes", "Nulo\0aqui", "Depois"):
+        shop.simulator.say(PHONE, text, instance=shop.name)
+
+    assert await fill(shop) == 3
+
+    (conversation,) = await inbox(shop.db, instance_id=shop.instance)
+    said = {one.content for one in await thread(shop.db, conversation.id)}
+    assert said == {"Antes", "Nuloaqui", "Depois"}
+
+
 async def test_what_the_owner_typed_and_how_far_ours_got_is_learned_too(shop: Shop) -> None:
     conversation = await shop.greeted_by(PHONE)
     shop.simulator.plan.statuses = []
@@ -151,3 +163,32 @@ async def test_a_doubt_that_came_back_as_somebody_elses_is_recognised(shop: Shop
     (mine,) = [one for one in await thread(shop.db, conversation.id) if one.is_from_me]
     assert mine.message_id == shop.simulator.ledger[0].external_id
     assert mine.sent_by == SUPERVISOR.id
+
+
+async def test_what_a_dead_process_had_claimed_left_where_its_echo_came_and_is_unknown_else(
+    shop: Shop,
+) -> None:
+    conversation = await shop.greeted_by(PHONE)
+    for text in ("Sem eco", "Com eco"):
+        request = pb.SendMessageRequest(conversation_id=conversation.id, content=text, skip_agent_prefix=True)
+        await sending.send(shop.db, SUPERVISOR, request)
+    await shop.simulator.settled()
+    async with shop.db.begin() as session:  # as it is between the claim and the answer
+        await session.run(
+            "update sends set state = 'dispatching', claimed_at = now() - interval '2 minutes'"
+            " where instance_id = %(id)s",
+            id=shop.instance,
+        )
+        await session.run(
+            "update messages set status = 'sending', progress = 0,"
+            " message_id = case content when 'Sem eco' then 'local:' || id else message_id end"
+            " where instance_id = %(id)s and is_from_me",
+            id=shop.instance,
+        )
+
+    for _ in range(2):
+        await doubts.settle_lost(shop.db)
+
+    ends = {one.content: one.status for one in await thread(shop.db, conversation.id) if one.is_from_me}
+    assert ends == {"Sem eco": "unknown", "Com eco": "sent"}
+    assert len(shop.simulator.ledger) == 2

@@ -10,9 +10,10 @@ from protos import messaging_pb2 as pb
 from services.kit.actor import service
 from services.kit.clock import now, rfc3339
 from services.kit.tables import new_id
-from services.messaging import attachments, deliveries, sending
+from services.messaging import attachments, deliveries, instances, sending
+from services.messaging.sending import MessageNotSent
 from tests.messaging.conftest import Shop
-from tests.support import SUPERVISOR
+from tests.support import ADMIN, SUPERVISOR
 
 CAMPAIGNS = service("campaigns")
 PHONE = "5511988887777"
@@ -116,6 +117,26 @@ async def test_what_is_past_its_hour_does_not_leave(shop: Shop, conversation: pb
 
     assert await ends(shop, late) == [("dropped", "expired")]
     assert sent_texts(shop) == []
+
+
+async def test_where_an_instance_is_switched_off_people_are_told_and_campaigns_wait(
+    shop: Shop, conversation: pb.Conversation
+) -> None:
+    async def switch(*, on: bool) -> None:
+        await instances.change(shop.db, ADMIN, pb.UpdateInstanceRequest(id=shop.instance, is_active=on))
+
+    offer = message(shop, conversation, "Oferta")
+    await switch(on=False)
+    await queue(shop, offer)
+    request = pb.SendMessageRequest(conversation_id=conversation.id, content="Bom dia")
+    with pytest.raises(MessageNotSent) as refused:
+        await sending.send(shop.db, SUPERVISOR, request)
+    before = sent_texts(shop)
+    await switch(on=True)
+
+    assert refused.value.details["message"] == "This instance is switched off."
+    assert await ends(shop, offer) == [("sent", None)]
+    assert (before, sent_texts(shop)) == ([], ["Oferta"])
 
 
 async def test_people_do_not_wait_for_campaigns_and_campaigns_keep_their_pace(

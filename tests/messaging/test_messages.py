@@ -69,6 +69,10 @@ async def test_what_may_not_be_corrected_is_refused_and_stays(
     shop.simulator.plan.faults.append(Fault("status", verb="chat/updateMessage", status=500))
     with pytest.raises(NotDone):
         await edit(shop.db, MARIA, message.id, "x")
+    async with shop.db.begin() as session:
+        await session.run("update messages set message_type = 'image' where id = %(id)s", id=message.id)
+    with pytest.raises(NotChangeable):
+        await edit(shop.db, MARIA, message.id, "x")
     monkeypatch.setattr(messages, "EDIT_WINDOW", timedelta(0))
     with pytest.raises(EditWindowExpired):
         await edit(shop.db, MARIA, message.id, "x")
@@ -111,6 +115,22 @@ async def test_reactions_are_one_a_person_and_can_be_taken_back(shop: Shop) -> N
         await react("sim")
 
 
+async def test_what_a_member_of_a_group_said_is_quoted_and_reacted_to_as_theirs(shop: Shop) -> None:
+    shop.simulator.say(PHONE, "Quem vem?", group="120363025246125486@g.us", instance=shop.name)
+    await shop.simulator.settled()
+    (conversation,) = await inbox(shop.db, instance_id=shop.instance)
+    (said,) = await thread(shop.db, conversation.id)
+
+    request = pb.SendMessageRequest(conversation_id=conversation.id, content="Nós", quoted_message_id=said.id)
+    answer = (await sending.send(shop.db, SUPERVISOR, request)).message
+    await messages.react(shop.db, SUPERVISOR, pb.ReactToMessageRequest(id=said.id, emoji="👍"))
+
+    stored = [one.record for one in shop.simulator.instances[shop.name].stored.values()]
+    (quoted,) = [one["contextInfo"] for one in stored if one["key"]["id"] == answer.message_id]
+    (reacted,) = [one["message"]["reactionMessage"] for one in stored if "reactionMessage" in one["message"]]
+    assert quoted["participant"] == reacted["key"]["participant"] == f"{PHONE}@s.whatsapp.net"
+
+
 async def test_what_the_customer_corrects_and_takes_back_is_shown(shop: Shop) -> None:
     conversation = await shop.greeted_by(PHONE, "Olà")
     (message,) = await thread(shop.db, conversation.id)
@@ -121,9 +141,14 @@ async def test_what_the_customer_corrects_and_takes_back_is_shown(shop: Shop) ->
     shop.simulator.revoke(PHONE, message.message_id, instance=shop.name)
     await shop.simulator.settled()
     (revoked,) = await thread(shop.db, conversation.id)
+    async with shop.db.read() as session:
+        asked = pb.ListEditsRequest(id=message.id)
+        past, hidden = [await messages.list_edits(session, actor, asked) for actor in (SUPERVISOR, MARIA)]
 
     assert (edited.content, edited.original_content) == ("Olá", "Olà")
     assert revoked.HasField("deleted_at")
+    assert [one.previous_content for one in past.history] == ["Olà"]
+    assert not hidden.history
     assert (await announced(shop.db, conversation.id)).count("message_edited") == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from protos import messaging_pb2 as pb
 from services.kit.blobs import ObjectNotFound
-from services.messaging import files, pictures, portraits
+from services.messaging import files, pictures, profile_checks
 from services.messaging.files import FileInUse
 from services.messaging.settings import settings, store
 from tests.fakes.evolution_rest_chats import picture_of
@@ -36,7 +36,7 @@ async def writer(shop: Shop, picture: bytes) -> str:
 
 async def sync(shop: Shop, *, force: bool = False) -> pb.SyncProfilesResponse:
     request = pb.SyncProfilesRequest(instance_id=shop.instance, force=force)
-    return await portraits.sync_profiles(shop.db, SUPERVISOR, request)
+    return await profile_checks.sync_profiles(shop.db, SUPERVISOR, request)
 
 
 async def contact_of(shop: Shop) -> pb.Contact:
@@ -119,7 +119,7 @@ async def test_who_shows_another_picture_is_looked_up_and_who_does_not_is_left_a
     customer.picture = OTHER
     await told(shop, number, picture_of(shop.simulator, customer))
     assert await is_to_be_asked_for(shop)
-    await portraits.meet_the_new(shop.db)
+    await profile_checks.meet_the_new(shop.db)
 
     assert await store().get((await contact_of(shop)).profile_picture_url) == OTHER
 
@@ -132,7 +132,7 @@ async def test_what_cannot_be_copied_is_not_asked_for_at_each_message(shop: Shop
     for _ in range(3):
         await told(shop, number, "https://pps.whatsapp.net/v/page.jpg")
         asked.append(await is_to_be_asked_for(shop))
-        await portraits.meet_the_new(shop.db)
+        await profile_checks.meet_the_new(shop.db)
 
     assert (reply.updated, reply.failed) == (0, 1)
     assert asked == [True, False, False]

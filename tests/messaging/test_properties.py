@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.kit.db import Database
 from services.kit.tables import new_id
-from services.messaging import statuses, waiting
+from services.messaging import changes, statuses
 from services.messaging.inbound import StatusUpdate
 from services.messaging.statuses import Target
 from tests.messaging.builders import envelope, make_instance, receive
@@ -209,7 +209,7 @@ async def test_statuses_that_come_before_their_message_count_as_if_they_came_aft
 
     for start in range(0, len(bodies), size):
         await receive(db, *bodies[start : start + size])
-    await waiting.apply_what_came(db)
+    await changes.apply_what_came(db)
 
     async with db.read() as session:
         status = await session.scalar("select status from messages where instance_id = %(id)s", id=instance)

@@ -17,7 +17,7 @@ import orjson
 from services.kit import telemetry
 from services.kit.egress import Transport
 from services.kit.errors import Upstream
-from services.messaging.evolution.values import elements, fields, text
+from services.messaging.evolution.values import decoded, elements, fields, text
 from services.messaging.settings import callable_hosts
 
 
@@ -137,14 +137,14 @@ async def call(
     if status in IN_BETWEEN:
         raise Unknown(f"A proxy before Evolution answered {status}.", status)
     try:
-        decoded = orjson.loads(answer) if answer else None
-    except orjson.JSONDecodeError as error:
+        said = decoded(answer) if answer else None
+    except ValueError as error:
         if status < 300:
             raise Unknown("Evolution's answer cannot be read.", status) from error
-        decoded = None
+        said = None
     if status >= 300:
-        raise failure(server, status, headers, decoded, body)
-    return decoded
+        raise failure(server, status, headers, said, body)
+    return said
 
 
 async def exchange(

@@ -1,16 +1,12 @@
 """Evolution's webhooks, versions 1.8 to 2.4. Pure: bytes in, our own values out."""
 
-import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from services.messaging.evolution import chats, records
-from services.messaging.evolution.values import elements, fields, integer, text
+from services.messaging.evolution.values import decoded, elements, fields, integer, text
 from services.messaging.inbound import (
     Chat,
     ConnectionUpdate,
@@ -34,15 +30,21 @@ LARGE = 64 * 1024
 FILE = b'"base64":"'
 EARLIEST_YEAR = 2000
 CONNECTIONS = {"open": "connected", "connected": "connected", "connecting": "connecting"}
-NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def parse(body: bytes, path_event: str = "") -> Envelope:
     """`path_event` is what "webhook by events" appends to the URL: it counts where the body does not say."""
     if len(body) < LARGE:
-        return read(decoded(body), path_event)
+        return read(loaded(body), path_event)
     body, file = without_file(body)
-    return with_file(read(decoded(body), path_event), file)
+    return with_file(read(loaded(body), path_event), file)
+
+
+def loaded(body: bytes) -> Any:
+    try:
+        return decoded(body)
+    except ValueError as error:
+        raise Malformed("not_json") from error
 
 
 def without_file(body: bytes) -> tuple[bytes, str | None]:
@@ -90,19 +92,6 @@ def wall_clock(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo and moment.year > EARLIEST_YEAR else None
-
-
-def decoded(body: bytes) -> Any:
-    """Mend what would stick later: NUL, which PostgreSQL refuses, and half an emoji, which orjson refuses."""
-    if b"\\u0000" in body:
-        body = NUL.sub(rb"\1", body)
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            return orjson.loads(json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace"))
-        except (ValueError, RecursionError) as error:
-            raise Malformed("not_json") from error
 
 
 def normalised(event: str) -> str:

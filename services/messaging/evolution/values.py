@@ -1,14 +1,32 @@
 """Reading values that Evolution's versions spell differently, without ever trusting their type."""
 
 import binascii
+import json
 import math
+import re
 from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 NO_FIELDS: dict[str, Any] = {}
 LONGEST_NUMBER = 20
 MILLISECONDS = 10**11  # as seconds this is the year 5138
+NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def decoded(body: bytes | bytearray) -> Any:
+    """Mend what would stick later: NUL, which PostgreSQL refuses, and half an emoji, which orjson refuses."""
+    if b"\\u0000" in body:
+        body = NUL.sub(rb"\1", body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return orjson.loads(json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace"))
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
 
 def text(value: object) -> str | None:

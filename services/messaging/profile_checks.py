@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, update
+from sqlalchemy.orm import aliased
 
 from protos import messaging_pb2 as pb
 from services.kit import context
@@ -19,7 +20,7 @@ from services.messaging.evolution import lookups
 from services.messaging.evolution.calls import CallFailed, Server
 from services.messaging.inbound import GroupUpdate
 from services.messaging.instances import InstanceNotFound
-from services.messaging.models import NAMELESS, UNCHECKED, Contact, Instance, Message
+from services.messaging.models import NAMELESS, UNCHECKED, Contact, Conversation, Instance
 from services.messaging.pictures import NoCopy
 
 DEFAULT, MOST = 100, 500
@@ -28,6 +29,7 @@ PACE = 0.05  # seconds between two questions about one instance
 MARGIN = 5.0  # seconds left to the caller, in which to answer
 STALE = timedelta(days=7)
 NEW_AT_ONCE = 10  # contacts of one instance that are looked up in one round
+GROUPS_AGAIN = timedelta(minutes=10)
 
 PERSON = select(
     Contact.id,
@@ -40,13 +42,7 @@ PERSON = select(
     Contact.metadata_["nameLocked"].as_boolean().label("is_locked"),
 )
 ORDER = (Contact.instance_id, Contact.checked_at.nulls_first())
-SAID_NAMES = (
-    select(Message.sender_name)
-    .where(Message.conversation_id == bindparam("conversation"), Message.is_from_me.is_(False))
-    .order_by(Message.timestamp.desc())
-    .limit(1)
-)
-NEW = select(Instance.id).where(Instance.is_active, Instance.status == "connected")
+CONNECTED = select(Instance.id).where(Instance.is_active, Instance.status == "connected")
 
 
 @dataclass
@@ -123,15 +119,27 @@ async def sync_profiles(
 
 async def meet_the_new(db: Database) -> None:
     """Contacts and groups that have just appeared get their names and pictures, some of each instance."""
-    async with db.read() as session:
-        places = await session.all(NEW)
-    await asyncio.gather(*(_meet(db, place.id) for place in places))
+    await _look_up(db, PERSON.where(text(UNCHECKED)).order_by(Contact.id.desc()).limit(NEW_AT_ONCE))
 
 
-async def _meet(db: Database, instance: str) -> None:
-    new = PERSON.where(text(UNCHECKED), Contact.instance_id == instance)
+async def follow_groups(db: Database) -> None:
+    """Nobody tells that a group has another name: where somebody wrote it is looked up now and then."""
+    told, other = PERSON.join(Conversation, Conversation.contact_id == Contact.id), aliased(Contact)
+    last = select(func.max(other.checked_at)).where(other.is_group, other.instance_id == Contact.instance_id)
+    wrote = Contact.is_group, Contact.deleted_at.is_(None), Conversation.last_message_at > Contact.checked_at
+    await _look_up(db, told.where(*wrote, last.scalar_subquery() < now() - GROUPS_AGAIN))
+
+
+async def _look_up(db: Database, wanted: Select[Any]) -> None:
+    """Side by side for each instance, one by one within."""
     async with db.read() as session:
-        rows = await session.all(new.order_by(Contact.id.desc()).limit(NEW_AT_ONCE))
+        places = await session.all(CONNECTED)
+    await asyncio.gather(*(_meet(db, wanted.where(Contact.instance_id == place.id)) for place in places))
+
+
+async def _meet(db: Database, wanted: Select[Any]) -> None:
+    async with db.read() as session:
+        rows = await session.all(wanted)
     asking = Round()
     for row in rows:
         await _learn(db, row, await _ask(db, asking, row))
@@ -201,6 +209,7 @@ async def _server(db: Database, instance: str) -> Server | None:
 
 async def _group(asking: Round, server: Server, row: Row) -> Found:
     if row.instance_id not in asking.groups:
+        asking.groups[row.instance_id] = {}  # where there is no answer, nobody asks again for the next group
         groups = await lookups.fetch_groups(server)
         asking.groups[row.instance_id] = {group.chat.jid: group for group in groups}
     group = asking.groups[row.instance_id].get(row.remote_jid)
@@ -208,20 +217,12 @@ async def _group(asking: Round, server: Server, row: Row) -> Found:
 
 
 async def _name(db: Database, row: Row, found: Found) -> pb.FixedName:
-    """WhatsApp's name for somebody, or the one that their messages carried, or the number."""
+    """WhatsApp's name for somebody, or the number: what messages carried would be theirs already."""
+    name = found.name if contacts.is_meaningful(found.name or "") else None
+    name = name or (row.phone_number if row.name != row.phone_number else None)
     async with db.begin() as session:
-        name = found.name if contacts.is_meaningful(found.name or "") else await _said(session, row.id)
-        name = name or (row.phone_number if row.name != row.phone_number else None)
         await _write(session, row, name, found)
     return _fixed(row, name, found.picture, found.error if name is None else None)
-
-
-async def _said(session: Session, contact: str) -> str | None:
-    conversation = await session.scalar(
-        "select id from conversations where contact_id = %(contact)s", contact=contact
-    )
-    name = await session.scalar(SAID_NAMES, conversation=conversation)
-    return name if contacts.is_meaningful(name or "") else None
 
 
 def _fixed(row: Row, name: str | None, picture: str | None, error: str | None) -> pb.FixedName:
