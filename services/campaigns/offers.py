@@ -43,10 +43,14 @@ CONFIRM = """
     where id = %(id)s returning *
 """
 UPCOMING = """
-    select * from meetings where conversation_id = %(conversation)s and status in ('scheduled', 'confirmed')
+    select *, array(
+        select user_id::text from meeting_attendees where meeting_id = meetings.id order by position, user_id
+    ) as attending
+    from meetings where conversation_id = %(conversation)s and status in ('scheduled', 'confirmed')
         and scheduled_at > %(at)s
-    order by scheduled_at limit 1 for update
+    order by scheduled_at limit 1
 """
+UPCOMING_LOCKED = f"{UPCOMING} for update"
 
 Wording = Callable[[Sequence[str]], str]
 
@@ -146,9 +150,7 @@ async def _meeting(
     """The id of the meeting, made or moved; None where nobody is free any more."""
     start, end = parse(slot["startsAt"]), parse(slot["endsAt"])
     duration = int((end - start).total_seconds() // 60)
-    existing = None
-    if intent.intent_type == "reschedule":
-        existing = await session.first(UPCOMING, conversation=conversation.id, at=now())
+    existing = await _to_move(session, intent, UPCOMING_LOCKED)
     if existing is not None:
         try:
             await move(session, OURSELVES, existing, start, duration)
@@ -185,12 +187,22 @@ async def _find(
     async with db.read() as session:
         rules = await scheduling_for(session, sector)
         windows = await windows_for(session, sector)
-        terms = rules.terms(intent.duration_requested)
+        existing = await _to_move(session, intent, UPCOMING)
+        attending = existing.attending if existing else []
+        terms = rules.terms(intent.duration_requested or (existing.duration if existing else None))
         until = now() + terms.max_advance + timedelta(days=1)
-        taken = await booking.busy(session, candidates, now() - timedelta(days=1), until)
+        taken = await booking.busy(session, attending or candidates, now() - timedelta(days=1), until)
     busy = {one: [(parse(start), parse(end)) for start, end in times] for one, times in taken.items()}
     wishes = Wishes([date.fromisoformat(day) for day in intent.preferred_dates], intent.time_preference)
-    return rules, propose(now(), zone, terms, windows, busy, wishes), zone
+    needed = len(attending) or 1
+    return rules, propose(now(), zone, terms, windows, busy, wishes, needed=needed), zone
+
+
+async def _to_move(session: Session, intent: Row, finding: str) -> Row | None:
+    """The meeting that the customer wants at another time: it keeps its people and its length."""
+    if intent.intent_type != "reschedule":
+        return None
+    return await session.first(finding, conversation=intent.conversation_id, at=now())
 
 
 async def _candidates(assignee: str) -> list[str]:

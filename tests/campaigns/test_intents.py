@@ -218,9 +218,25 @@ async def test_to_move_a_meeting_is_not_to_make_a_second_one(db: Database, gate:
     await tell(db, wants(chat, "reschedule"))
     await tell(db, chat.says("1"))
 
-    (row,) = await rows_of(db, "select id, scheduled_at, sequence from meetings")
-    assert (row.id, row.scheduled_at, row.sequence) == (made.id, "2031-03-11T13:00:00.000Z", 1)
+    (row,) = await rows_of(db, "select id, scheduled_at, duration, sequence from meetings")
+    assert (row.id, row.scheduled_at, row.duration) == (made.id, "2031-03-11T13:00:00.000Z", 45)
+    assert row.sequence == 1
     assert (await announced(db)).count("MeetingRescheduled") == 1
+
+
+async def test_a_meeting_is_moved_to_when_its_people_are_free_and_not_just_anybody(
+    db: Database, gate: Gate
+) -> None:
+    chat = gate.open(Chat())
+    await meeting(db, JOAO, parse("2031-03-11T13:00:00Z"))
+    made = await meeting(db, JOAO, now() + timedelta(days=9), conversation_id=chat.id)
+
+    await tell(db, wants(chat, "reschedule"))
+    await tell(db, chat.says("1"))
+
+    (row,) = await rows_of(db, "select scheduled_at from meetings where id = %(id)s", id=made.id)
+    assert row.scheduled_at == "2031-03-11T17:00:00.000Z"
+    assert len(gate.delivered) == 2
 
 
 async def test_to_cancel_is_left_to_a_person(db: Database, gate: Gate) -> None:
