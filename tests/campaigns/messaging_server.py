@@ -47,12 +47,15 @@ class Chat:
         message = pb.Message(id=new_id(), conversation_id=self.id, content=text, timestamp=rfc3339(now()))
         self.messages.append(message)
         self.unanswered_since = self.unanswered_since or message.timestamp
+        return self.told_of(message)
+
+    def told_of(self, message: pb.Message) -> pb.MessageReceived:
         return pb.MessageReceived(
             conversation_id=self.id,
             message_id=message.id,
             contact_id=self.contact_id,
             instance_id=INSTANCE,
-            content=text,
+            content=message.content,
             timestamp=message.timestamp,
             conversation_mode=self.mode,
         )
