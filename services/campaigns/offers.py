@@ -11,8 +11,8 @@ from protos import intelligence_pb2 as intelligence
 from protos import messaging_pb2 as messaging
 from protos import sales_pb2
 from services.campaigns import booking, escalating, meetings, openings, peers, slot_texts
+from services.campaigns.links import Links
 from services.campaigns.meeting_changes import move
-from services.campaigns.meetings import Links
 from services.campaigns.scheduling import Scheduling, scheduling_for
 from services.kit.actor import service
 from services.kit.clock import now, parse, rfc3339

@@ -40,6 +40,7 @@ class Chat:
     assigned_to: str | None = None
     sentiment: str | None = None
     unanswered_since: str | None = None
+    is_hidden: bool = False  # from people; services see it
     messages: list[pb.Message] = field(default_factory=list)
 
     def says(self, text: str) -> pb.MessageReceived:
@@ -197,6 +198,8 @@ class Gate(MessagingServicer):
     async def GetContext(self, request: Any, call: Any) -> Any:
         await self._begin("GetContext", request, call)
         chat = await self._chat(request.conversation_id, call)
+        if chat.is_hidden and "authorization" in dict(call.invocation_metadata()):
+            await _abort(call, NotFound("Conversation not found"))
         return await self._end("GetContext", call, chat.context())
 
     async def GetContact(self, request: Any, call: Any) -> Any:

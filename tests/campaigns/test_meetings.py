@@ -12,6 +12,7 @@ from protos import identity_pb2, sales_pb2
 from services.campaigns import calendars, meetings
 from services.campaigns.booking import MeetingConflict
 from services.campaigns.meetings import MeetingNotFound
+from services.kit import context
 from services.kit.actor import Actor
 from services.kit.clock import rfc3339
 from services.kit.db import Database
@@ -194,6 +195,30 @@ async def test_what_a_meeting_is_about_must_exist(db: Database, field: str, culp
         await meeting(db, MARIA, soon(days=1), **{field: new_id()})
 
     assert [*refused.value.fields] == [culprit]
+
+
+async def test_a_contact_is_that_of_the_conversation(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(days=1), conversation_id=chat.id, contact_id=new_id())
+
+    assert [*refused.value.fields] == ["contactId"]
+
+
+async def test_what_follows_from_a_lead_need_not_be_the_callers_to_see(
+    db: Database, gate: Gate, sales: Sales
+) -> None:
+    chat = gate.open(Chat(is_hidden=True))
+    lead = sales.add(conversation_id=chat.id)
+    context.enter(context.Context(token="Bearer maria"))
+
+    made = await meeting(db, MARIA, soon(days=1), lead_id=lead.id)
+
+    assert (made.conversation_id, made.contact_id) == (chat.id, chat.contact_id)
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(days=2), conversation_id=chat.id)
+    assert [*refused.value.fields] == ["conversationId"]
 
 
 async def test_without_sales_a_lead_cannot_be_checked(db: Database, sales: Sales) -> None:
