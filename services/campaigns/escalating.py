@@ -73,7 +73,10 @@ async def prepare(
     async with db.read() as session:
         active = await session.first(ACTIVE, conversation=request.conversation_id)
     assessment = assess(briefing.facts, active.priority if active else "medium")
-    choice = await distribution.preview(db, PREPARED_FOR, briefing.context.conversation.assigned_to or None)
+    conversation = briefing.context.conversation
+    choice = await distribution.preview(
+        db, PREPARED_FOR, conversation.sector_id or None, conversation.assigned_to or None
+    )
     summary = briefings.summary_of(briefing, assessment)
     context = briefings.context_of(briefing, assessment.priority, assessment.suggested_reason)
     escalation = None

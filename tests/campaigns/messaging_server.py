@@ -38,6 +38,7 @@ class Chat:
     mode: str = "ai"
     status: str = "active"
     assigned_to: str | None = None
+    sector_id: str | None = None
     sentiment: str | None = None
     unanswered_since: str | None = None
     is_hidden: bool = False  # from people; services see it
@@ -71,6 +72,7 @@ class Chat:
                 conversation_mode=self.mode,
                 status=self.status,
                 assigned_to=self.assigned_to,
+                sector_id=self.sector_id,
                 current_sentiment=self.sentiment,
             ),
             contact=pb.Contact(id=self.contact_id, name=self.name, phone_number="5511988887777"),
