@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, insert, or_, select, true
 
 from protos import campaigns_pb2 as pb
 from protos import sales_pb2
-from services.campaigns import booking, links, lists, people
+from services.campaigns import booking, days, links, lists, people
 from services.campaigns.links import Links
 from services.campaigns.meeting_models import Attendee, Meeting
 from services.kit import pages
@@ -91,7 +91,7 @@ async def forget_lead(session: Session, event: sales_pb2.LeadDeleted) -> None:
 async def list_meetings(
     session: Session, actor: Actor, request: pb.ListMeetingsRequest
 ) -> pb.ListMeetingsResponse:
-    if request.from_time and request.to_time and request.from_time > request.to_time:
+    if request.from_time and request.to_time and parse(request.from_time) >= days.end(request.to_time, "to"):
         raise Invalid("from must not be later than to", fields={"from": "is later than to"})
     sort = request.sort or "scheduledAt"
     name = {"scheduledAt": "scheduled_at", "createdAt": "created_at"}[sort.removeprefix("-")]
@@ -212,7 +212,7 @@ def _filtered(statement: Select[Any], actor: Actor, request: pb.ListMeetingsRequ
     if request.from_time:
         statement = statement.where(COLUMNS.scheduled_at >= parse(request.from_time))
     if request.to_time:
-        statement = statement.where(COLUMNS.scheduled_at <= parse(request.to_time))
+        statement = statement.where(COLUMNS.scheduled_at < days.end(request.to_time, "to"))
     for name in links.NAMES:
         if wanted := getattr(request, name):
             statement = statement.where(COLUMNS[name] == wanted)

@@ -161,6 +161,8 @@ async def test_the_list_filters_sorts_and_pages(db: Database) -> None:
     assert await names(search="_") == []
     assert await names(instance_id=INSTANCE) == []
     assert await names(date_from=rfc3339(soon(minutes=1))) == []
+    assert await names(date_to=rfc3339(soon(minutes=-1))) == []
+    assert len(await names(date_to=f"{soon(hours=-3):%Y-%m-%d}")) == 4
     assert await names(date_to=rfc3339(soon(minutes=1)), limit=2) == ["Delta", "Gama"]
 
 

@@ -276,6 +276,20 @@ async def test_the_agenda_is_filtered_sorted_and_paged(db: Database, gate: Gate)
         await listed(db, SUPERVISOR, from_time=two.scheduled_at, to_time=one.scheduled_at)
 
 
+async def test_a_last_day_is_listed_as_a_whole(db: Database) -> None:
+    late = await meeting(db, MARIA, datetime.fromisoformat("2031-03-10T23:30:00-03:00"))
+    await meeting(db, MARIA, datetime.fromisoformat("2031-03-11T00:30:00-03:00"))
+    first_moment = "2031-03-10T03:00:00.000Z"  # what the gateway makes of 2031-03-10
+
+    listing = await listed(db, MARIA, from_time=first_moment, to_time="2031-03-10")
+
+    assert [one.id for one in listing.meetings] == [late.id]
+    assert not (await listed(db, MARIA, to_time="2031-03-10T12:00:00-03:00")).meetings
+    with pytest.raises(Invalid) as refused:
+        await listed(db, MARIA, to_time="amanhã")
+    assert [*refused.value.fields] == ["to"]
+
+
 async def test_the_file_shows_the_meeting_in_any_calendar(db: Database) -> None:
     start = datetime.fromisoformat("2031-03-10T14:00:00-03:00")
     made = await meeting(db, MARIA, start, attendees=[MARIA.id, JOAO.id], location="Sala 2; térreo")
