@@ -13,6 +13,7 @@ SUBSCRIPTIONS = [
     react(identity_pb2.UserReactivated, owners.unflag),
     apply(campaigns_pb2.MeetingScheduled, meetings.note_scheduled),
     apply(campaigns_pb2.MeetingRescheduled, meetings.note_rescheduled),
+    apply(campaigns_pb2.MeetingReminderSent, meetings.note_reminded),
     apply(campaigns_pb2.MeetingCancelled, meetings.note_cancelled),
     apply(campaigns_pb2.MeetingNoShow, meetings.note_no_show),
 ]

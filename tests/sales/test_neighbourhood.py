@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from protos import sales_pb2 as pb
-from protos.campaigns_pb2 import MeetingCancelled, MeetingNoShow, MeetingRescheduled, MeetingScheduled
+from protos.campaigns_pb2 import (
+    MeetingCancelled,
+    MeetingNoShow,
+    MeetingReminderSent,
+    MeetingRescheduled,
+    MeetingScheduled,
+)
 from protos.identity_pb2 import UserDeactivated, UserReactivated
 from protos.messaging_pb2 import ContactUpdated
 from services.kit.actor import service
@@ -149,6 +155,7 @@ async def test_a_meeting_is_part_of_a_leads_story(session: Session) -> None:
             by=MARIA.id,
         ),
     )
+    await meetings.note_reminded(session, MeetingReminderSent(**meeting, kind="24h"))
     await meetings.note_no_show(session, MeetingNoShow(**meeting))
     await meetings.note_cancelled(session, MeetingCancelled(**meeting, reason="Desistiu"))
 
@@ -161,6 +168,7 @@ async def test_a_meeting_is_part_of_a_leads_story(session: Session) -> None:
     assert story == [
         ("meeting_scheduled", "Reunião agendada: Degustação"),
         ("meeting_rescheduled", "Reunião remarcada: Degustação"),
+        ("meeting_reminder", "Lembrete enviado: Degustação"),
         ("meeting_no_show", "Cliente não compareceu: Degustação"),
         ("meeting_cancelled", "Reunião cancelada: Degustação"),
     ]
@@ -189,6 +197,7 @@ async def test_a_meeting_without_a_lead_is_no_ones_story(session: Session, id: s
 
     await meetings.note_scheduled(session, MeetingScheduled(meeting_id=meeting, lead_id=id))
     await meetings.note_rescheduled(session, MeetingRescheduled(meeting_id=meeting, lead_id=id))
+    await meetings.note_reminded(session, MeetingReminderSent(meeting_id=meeting, lead_id=id))
     await meetings.note_cancelled(session, MeetingCancelled(meeting_id=meeting, lead_id=id))
     await meetings.note_no_show(session, MeetingNoShow(meeting_id=meeting, lead_id=id))
 
