@@ -171,7 +171,7 @@ async def _open(db: Database, briefing: Briefing, given: dict[str, Any], assigne
             return Opened(await _announce(session, created, assignee), existing=False)
         existing = await locked_active(session, values["conversation_id"])
         if existing is not None:
-            return Opened(await _raise(session, existing, values["priority"]), existing=True)
+            return Opened(await raise_to(session, existing, values["priority"]), existing=True)
         answered = await session.first(BY_KEY, key=values.get("request_key"))
     if answered is not None:
         return Opened(answered, existing=True)
@@ -198,7 +198,8 @@ async def _announce(session: Session, escalation: Row, assignee: str | None) -> 
     return await distribution.assign(session, escalation, assignee, "manual", "new_escalation")
 
 
-async def _raise(session: Session, escalation: Row, priority: str) -> Row:
+async def raise_to(session: Session, escalation: Row, priority: str) -> Row:
+    """At least as urgent as this."""
     if PRIORITIES.index(priority) <= PRIORITIES.index(escalation.priority):
         return escalation
     raised = await session.first(RAISE, id=escalation.id, priority=priority, at=now())
