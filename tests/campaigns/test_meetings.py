@@ -318,6 +318,15 @@ async def test_the_file_shows_the_meeting_in_any_calendar(db: Database) -> None:
     assert {"METHOD:CANCEL", "SEQUENCE:1", "STATUS:CANCELLED"} <= {*text.splitlines()}
 
 
+async def test_a_meeting_that_nobody_booked_is_organized_by_who_attends(db: Database) -> None:
+    made = await meeting(db, INTELLIGENCE, soon(days=1), attendees=[JOAO.id, MARIA.id])
+
+    (part,) = [one async for one in calendars.export(db, JOAO, pb.GetMeetingCalendarRequest(id=made.id))]
+
+    (line,) = [line for line in part.content.decode().splitlines() if line.startswith("ORGANIZER")]
+    assert "Pessoa 1" in line
+
+
 async def test_whose_attendee_leaves_is_warned(db: Database) -> None:
     await meeting(db, MARIA, soon(days=1), attendees=[JOAO.id, SUPERVISOR.id])
 
