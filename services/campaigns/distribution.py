@@ -241,7 +241,8 @@ async def _tell_pool(db: Database, id: str, team: Sequence[Person]) -> None:
         escalation = await locked(session, id)
         if escalation.status == "pending":
             roles = POOLS[escalation.escalation_type]
-            pool = [person.id for person in team if person.role in roles]
+            pool = [person for person in team if person.role in roles] or team
+            told = [person.id for person in pool]
             await notifications.tell_of_escalation(
-                session, pool, "new_escalation", id, {"conversationId": escalation.conversation_id}
+                session, told, "new_escalation", id, {"conversationId": escalation.conversation_id}
             )
