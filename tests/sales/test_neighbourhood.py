@@ -226,6 +226,18 @@ async def test_the_newest_closed_lead_is_found_where_none_is_open(session: Sessi
     assert found.lead.id == newest.id
 
 
+async def test_a_lead_of_the_contact_is_found_where_the_conversation_has_none(session: Session) -> None:
+    both = {"conversation_id": new_id(), "contact_id": new_id()}
+    known = await lead(session, contact_id=both["contact_id"])
+    await lead(session)
+
+    found = await lookups.find(session, CAMPAIGNS, pb.FindLeadRequest(**both))
+    own = await lead(session, **both)
+    preferred = await lookups.find(session, CAMPAIGNS, pb.FindLeadRequest(**both))
+
+    assert (found.lead.id, preferred.lead.id) == (known.id, own.id)
+
+
 async def test_a_lead_is_found_by_its_id(session: Session) -> None:
     created = await lead(session)
 
