@@ -23,12 +23,13 @@ async def export(
     async with db.read() as session:
         meeting = await meetings.visible(session, actor, request.id)
         attending = [row.user_id for row in await session.all(ATTENDEES, id=request.id)]
-    booked_by = [meeting.created_by] if meeting.created_by else []  # nobody, where the AI agent did
-    team = {person.id: person for person in await people.among([*attending, *booked_by])}
+    booked_by = meeting.created_by or next(iter(attending), None)  # where the AI agent did, who attends
+    ids = [*attending, booked_by] if booked_by else attending
+    team = {person.id: person for person in await people.among(ids)}
     yield pb.Document(
         content_type="text/calendar; charset=utf-8; method=" + _method(meeting),
         filename=f"meeting-{meeting.id}.ics",
-        content=write(meeting, team.get(meeting.created_by), [team[id] for id in attending if id in team]),
+        content=write(meeting, team.get(booked_by or ""), [team[id] for id in attending if id in team]),
     )
 
 

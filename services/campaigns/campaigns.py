@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, literal, or_, select
 
 from protos import campaigns_pb2 as pb
 from protos import messaging_pb2 as messaging
-from services.campaigns import audience, lists, peers, quiet, templates, workspace
+from services.campaigns import audience, days, lists, peers, quiet, templates, workspace
 from services.campaigns.models import Campaign
 from services.campaigns.settings import reachable_hosts
 from services.kit import egress, pages
@@ -79,7 +79,7 @@ async def list_campaigns(
     if request.date_from:
         filtered = filtered.where(COLUMNS.created_at >= parse(request.date_from))
     if request.date_to:
-        filtered = filtered.where(COLUMNS.created_at <= parse(request.date_to))
+        filtered = filtered.where(COLUMNS.created_at < days.end(request.date_to, "dateTo"))
     sort = request.sort or "-createdAt"
     column, value = SORTS[sort.removeprefix("-")]
     rows, pagination = await lists.read(

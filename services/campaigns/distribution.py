@@ -36,7 +36,7 @@ ASSIGN = """
     where id = %(id)s returning *
 """
 PENDING = """
-    select id from escalations
+    select id, sector_id from escalations
     where status = 'pending' and (%(sector)s::uuid is null or sector_id = %(sector)s)
     order by array_position(array['urgent', 'high', 'medium', 'low'], priority), created_at, id
     limit %(limit)s
@@ -123,10 +123,12 @@ async def assign(
     return assigned
 
 
-async def preview(db: Database, escalation_type: str, original_agent_id: str | None) -> Choice:
+async def preview(
+    db: Database, escalation_type: str, sector_id: str | None, original_agent_id: str | None
+) -> Choice:
     """Who would get it, without giving it."""
     team = await people.eligible(POOLS[escalation_type])
-    rules = await rules_for(db, None)
+    rules = await rules_for(db, sector_id)
     async with db.read() as session:
         rows = await session.all("select * from distribution_pools")
         turns = {
@@ -183,10 +185,10 @@ async def _distribute_many(
     async with db.read() as session:
         pending = await session.all(PENDING, sector=sector_id, limit=limit)
     team = await people.eligible()
-    rules = await rules_for(db, sector_id)
+    rules = {sector: await rules_for(db, sector) for sector in {row.sector_id for row in pending}}
     results = []
     for row in pending:
-        choice = await give(db, row.id, team, rules, method)
+        choice = await give(db, row.id, team, rules[row.sector_id], method)
         await handovers.soon(handovers.give_conversation(db, row.id))
         results.append(
             pb.DistributionResult(escalation_id=row.id, assigned_to=choice.assigned_to, method=choice.method)
@@ -239,7 +241,8 @@ async def _tell_pool(db: Database, id: str, team: Sequence[Person]) -> None:
         escalation = await locked(session, id)
         if escalation.status == "pending":
             roles = POOLS[escalation.escalation_type]
-            pool = [person.id for person in team if person.role in roles]
+            pool = [person for person in team if person.role in roles] or team
+            told = [person.id for person in pool]
             await notifications.tell_of_escalation(
-                session, pool, "new_escalation", id, {"conversationId": escalation.conversation_id}
+                session, told, "new_escalation", id, {"conversationId": escalation.conversation_id}
             )

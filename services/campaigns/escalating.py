@@ -73,7 +73,10 @@ async def prepare(
     async with db.read() as session:
         active = await session.first(ACTIVE, conversation=request.conversation_id)
     assessment = assess(briefing.facts, active.priority if active else "medium")
-    choice = await distribution.preview(db, PREPARED_FOR, briefing.context.conversation.assigned_to or None)
+    conversation = briefing.context.conversation
+    choice = await distribution.preview(
+        db, PREPARED_FOR, conversation.sector_id or None, conversation.assigned_to or None
+    )
     summary = briefings.summary_of(briefing, assessment)
     context = briefings.context_of(briefing, assessment.priority, assessment.suggested_reason)
     escalation = None
@@ -168,7 +171,7 @@ async def _open(db: Database, briefing: Briefing, given: dict[str, Any], assigne
             return Opened(await _announce(session, created, assignee), existing=False)
         existing = await locked_active(session, values["conversation_id"])
         if existing is not None:
-            return Opened(await _raise(session, existing, values["priority"]), existing=True)
+            return Opened(await raise_to(session, existing, values["priority"]), existing=True)
         answered = await session.first(BY_KEY, key=values.get("request_key"))
     if answered is not None:
         return Opened(answered, existing=True)
@@ -195,7 +198,8 @@ async def _announce(session: Session, escalation: Row, assignee: str | None) -> 
     return await distribution.assign(session, escalation, assignee, "manual", "new_escalation")
 
 
-async def _raise(session: Session, escalation: Row, priority: str) -> Row:
+async def raise_to(session: Session, escalation: Row, priority: str) -> Row:
+    """At least as urgent as this."""
     if PRIORITIES.index(priority) <= PRIORITIES.index(escalation.priority):
         return escalation
     raised = await session.first(RAISE, id=escalation.id, priority=priority, at=now())

@@ -39,7 +39,7 @@ HEAR = """
         meeting_purpose = coalesce(excluded.meeting_purpose, scheduling_intents.meeting_purpose),
         duration_requested = coalesce(excluded.duration_requested, scheduling_intents.duration_requested),
         expires_at = excluded.expires_at, updated_at = excluded.updated_at
-    returning id
+    returning *
 """
 LATEST = """
     select * from scheduling_intents where conversation_id = %(conversation)s and (
@@ -70,9 +70,12 @@ async def hear(db: Database, event: intelligence.SchedulingIntentDetected) -> No
             await _pick(db, known, event.selected_slot_index, event.message_id)
         return
     async with db.begin() as session:
-        intent_id = await session.scalar(HEAR, **_heard(event))
-    if event.intent_type != "cancel":
-        await offers.offer(db, intent_id, slot_texts.offer)
+        intent = await session.first(HEAR, **_heard(event))
+    assert intent, "it is new, or the one that was open"
+    if event.intent_type == "cancel":
+        await offers.leave_to_people(db, intent)
+    else:
+        await offers.offer(db, intent.id, slot_texts.offer)
 
 
 async def answer(db: Database, event: messaging.MessageReceived) -> None:

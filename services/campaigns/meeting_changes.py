@@ -7,15 +7,14 @@ from sqlalchemy import bindparam, update
 
 from protos import campaigns_pb2 as pb
 from protos import messaging_pb2 as messaging
-from services.campaigns import booking, peers, reminder_texts, workspace
+from services.campaigns import booking, links, peers, reminder_texts, workspace
+from services.campaigns.links import Links
 from services.campaigns.meeting_models import Meeting
 from services.campaigns.meetings import (
     BLOCKING,
     TRANSITIONS,
-    Links,
     MeetingStatus,
     details,
-    linked,
     locked,
     refuse_past,
     refuse_strangers,
@@ -30,7 +29,6 @@ from services.kit.outbox import emit
 
 NULLABLE = ("description", "location", "meeting_url", "notes")
 REQUIRED = ("title", "scheduled_at", "duration", "meeting_type")
-LINKS = ("lead_id", "contact_id", "conversation_id")
 STAMPS = {"confirmed": "confirmed_at", "completed": "completed_at"}
 
 CANCEL = """
@@ -50,13 +48,13 @@ async def change(db: Database, actor: Actor, request: pb.UpdateMeetingRequest) -
     await refuse_strangers([id for id in dict.fromkeys(request.attendees) if id not in known])
     if changed.get("scheduled_at", meeting.scheduled_at) != meeting.scheduled_at:
         refuse_past(changed["scheduled_at"])
-    links = await _links(request, meeting)
+    about = await _links(request, meeting)
     async with db.begin() as session:
         meeting = await locked(session, request.id)
         if request.status == "cancelled":
             await _cancel(session, actor, meeting, None, notify=False)
         else:
-            values = {**changed, **(vars(links) if links else {})}
+            values = {**changed, **(vars(about) if about else {})}
             await _apply(session, actor, meeting, values, request)
         return pb.MeetingResponse(success=True, meeting=await details(session, request.id))
 
@@ -117,12 +115,17 @@ async def _attendees(session: Session, id: str) -> list[str]:
 
 
 async def _links(request: pb.UpdateMeetingRequest, meeting: Row) -> Links | None:
-    named = [name for name in LINKS if name in request.update_mask.paths or request.HasField(name)]
-    if not named:
+    """What it is about from now on; None where that stays. A conversation brings its own contact."""
+    before = {name: getattr(meeting, name) for name in links.NAMES}
+    named = {name for name in links.NAMES if name in request.update_mask.paths or request.HasField(name)}
+    changed = {name: getattr(request, name) or None for name in named}
+    changed = {name: value for name, value in changed.items() if value != before[name]}
+    if not changed:
         return None
-    wanted = {name: getattr(meeting, name) for name in LINKS}
-    wanted |= {name: getattr(request, name) or None for name in named}
-    return await linked(**wanted)
+    wanted = before | changed
+    if wanted["conversation_id"] and "contact_id" not in changed:
+        wanted["contact_id"] = None
+    return await links.resolved(**wanted, known=before.values())
 
 
 async def _apply(

@@ -1,15 +1,15 @@
 """Meetings: booking them, the agenda, and who sees what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, insert, or_, select, true
 
 from protos import campaigns_pb2 as pb
-from protos import messaging_pb2, sales_pb2
-from services.campaigns import booking, lists, peers, people
+from protos import sales_pb2
+from services.campaigns import booking, days, links, lists, people
+from services.campaigns.links import Links
 from services.campaigns.meeting_models import Attendee, Meeting
 from services.kit import pages
 from services.kit.actor import Actor
@@ -59,22 +59,13 @@ LOCK = "select * from meetings where id = %(id)s for update"
 FORGET_LEAD = "update meetings set lead_id = null where lead_id = %(lead)s"
 
 
-@dataclass(frozen=True)
-class Links:
-    """What a meeting is about, and how its contact is reached."""
-
-    lead_id: str | None = None
-    contact_id: str | None = None
-    conversation_id: str | None = None
-    instance_id: str | None = None
-    sector_id: str | None = None
-
-
 async def schedule(db: Database, actor: Actor, request: pb.ScheduleMeetingRequest) -> pb.MeetingResponse:
     refuse_past(request.scheduled_at)
     attending = [*dict.fromkeys(request.attendees)] or ([] if actor.is_service else [actor.id])
     await refuse_strangers(attending)
-    links = await linked(request.lead_id or None, request.contact_id or None, request.conversation_id or None)
+    about = await links.resolved(
+        request.lead_id or None, request.contact_id or None, request.conversation_id or None
+    )
     kind = "video" if request.meeting_url else "in_person" if request.location else "call"
     values = {
         "title": request.title,
@@ -88,7 +79,7 @@ async def schedule(db: Database, actor: Actor, request: pb.ScheduleMeetingReques
         "created_by": actor.id or None,
     }
     async with db.begin() as session:
-        id = await write(session, actor, values, links, attending, force=request.force)
+        id = await write(session, actor, values, about, attending, force=request.force)
         return pb.MeetingResponse(success=True, meeting=await details(session, id))
 
 
@@ -100,7 +91,7 @@ async def forget_lead(session: Session, event: sales_pb2.LeadDeleted) -> None:
 async def list_meetings(
     session: Session, actor: Actor, request: pb.ListMeetingsRequest
 ) -> pb.ListMeetingsResponse:
-    if request.from_time and request.to_time and request.from_time > request.to_time:
+    if request.from_time and request.to_time and parse(request.from_time) >= days.end(request.to_time, "to"):
         raise Invalid("from must not be later than to", fields={"from": "is later than to"})
     sort = request.sort or "scheduledAt"
     name = {"scheduledAt": "scheduled_at", "createdAt": "created_at"}[sort.removeprefix("-")]
@@ -153,7 +144,7 @@ async def write(
     session: Session,
     actor: Actor,
     values: dict[str, Any],
-    links: Links,
+    about: Links,
     attending: Sequence[str],
     *,
     force: bool,
@@ -161,16 +152,16 @@ async def write(
     """The meeting and everybody's calendar, or nothing."""
     start = parse(values["scheduled_at"])
     end = start + timedelta(minutes=values["duration"])
-    row = {**values, **vars(links), "id": new_id(), "ends_at": end, "booked_at": now(), "status": "scheduled"}
+    row = {**values, **vars(about), "id": new_id(), "ends_at": end, "booked_at": now(), "status": "scheduled"}
     await session.run(insert(Meeting).values(row))
     await booking.book(session, actor, row["id"], attending, start, end, force=force)
     await emit(
         session,
         pb.MeetingScheduled(
             meeting_id=row["id"],
-            lead_id=links.lead_id,
-            contact_id=links.contact_id,
-            conversation_id=links.conversation_id,
+            lead_id=about.lead_id,
+            contact_id=about.contact_id,
+            conversation_id=about.conversation_id,
             title=values["title"],
             scheduled_at=values["scheduled_at"],
             by=values.get("created_by"),
@@ -205,41 +196,6 @@ async def refuse_strangers(attending: Sequence[str]) -> None:
         )
 
 
-async def linked(lead_id: str | None, contact_id: str | None, conversation_id: str | None) -> Links:
-    """A lead brings its conversation and contact, a conversation its contact, a contact its instance."""
-    if lead_id:
-        reply = await peers.sales.FindLead(sales_pb2.FindLeadRequest(id=lead_id))
-        if not reply.HasField("lead"):
-            raise Invalid("Lead not found", fields={"leadId": "does not exist"})
-        conversation_id = conversation_id or reply.lead.conversation_id or None
-        contact_id = contact_id or reply.lead.contact_id or None
-    if conversation_id:
-        return await _with_conversation(lead_id, contact_id, conversation_id)
-    if contact_id:
-        try:
-            request = messaging_pb2.GetContactRequest(id=contact_id)
-            contact = await peers.messaging.GetContact(request)
-        except NotFound as error:
-            raise Invalid("Contact not found", fields={"contactId": "does not exist"}) from error
-        return Links(lead_id, contact_id, None, contact.instance_id)
-    return Links(lead_id)
-
-
-async def _with_conversation(lead_id: str | None, contact_id: str | None, conversation_id: str) -> Links:
-    request = messaging_pb2.GetContextRequest(conversation_id=conversation_id)
-    try:
-        conversation = (await peers.messaging.GetContext(request)).conversation
-    except NotFound as error:
-        raise Invalid("Conversation not found", fields={"conversationId": "does not exist"}) from error
-    return Links(
-        lead_id,
-        contact_id or conversation.contact_id,
-        conversation_id,
-        conversation.instance_id,
-        conversation.sector_id or None,
-    )
-
-
 def _message(row: Row, found: Row) -> pb.Meeting:
     return pb.Meeting(
         **{name: getattr(row, name) for name in PLAIN},
@@ -256,8 +212,8 @@ def _filtered(statement: Select[Any], actor: Actor, request: pb.ListMeetingsRequ
     if request.from_time:
         statement = statement.where(COLUMNS.scheduled_at >= parse(request.from_time))
     if request.to_time:
-        statement = statement.where(COLUMNS.scheduled_at <= parse(request.to_time))
-    for name in ("lead_id", "contact_id", "conversation_id"):
+        statement = statement.where(COLUMNS.scheduled_at < days.end(request.to_time, "to"))
+    for name in links.NAMES:
         if wanted := getattr(request, name):
             statement = statement.where(COLUMNS[name] == wanted)
     if request.attendee_id:

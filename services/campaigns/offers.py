@@ -1,20 +1,19 @@
 """Times that are offered to a customer, and the meeting that comes of the one that is picked."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from protos import campaigns_pb2 as pb
+from protos import intelligence_pb2 as intelligence
 from protos import messaging_pb2 as messaging
 from protos import sales_pb2
-from services.campaigns import booking, meetings, peers, people, reminder_texts, slot_texts, workspace
+from services.campaigns import booking, escalating, meetings, openings, peers, slot_texts
+from services.campaigns.links import Links
 from services.campaigns.meeting_changes import move
-from services.campaigns.meetings import Links
-from services.campaigns.scheduling import Scheduling, scheduling_for, windows_for
-from services.campaigns.slots import Slot, Wishes, propose
+from services.campaigns.scheduling import Scheduling, scheduling_for
 from services.kit.actor import service
 from services.kit.clock import now, parse, rfc3339
 from services.kit.db import Database, Row, Session
@@ -42,12 +41,6 @@ CONFIRM = """
         message_id = %(message)s, resulting_meeting_id = %(meeting)s, updated_at = %(at)s
     where id = %(id)s returning *
 """
-UPCOMING = """
-    select * from meetings where conversation_id = %(conversation)s and status in ('scheduled', 'confirmed')
-        and scheduled_at > %(at)s
-    order by scheduled_at limit 1 for update
-"""
-
 Wording = Callable[[Sequence[str]], str]
 
 
@@ -58,27 +51,29 @@ async def offer(db: Database, intent_id: str, wording: Wording, message_id: str 
     conversation = await _conversation(intent.conversation_id) if intent else None
     if intent is None or conversation is None:
         return
-    rules, slots, zone = await _find(db, intent, conversation)
+    rules, offered = await openings.find(db, intent, conversation)
     if not rules.is_enabled:
+        await leave_to_people(db, intent)
         return
-    by_ai = rules.allow_ai_scheduling and conversation.conversation_mode == "ai"
-    offered = [_written(slot, zone) for slot in slots]
+    by_ai = offered and rules.allow_ai_scheduling and conversation.conversation_mode == "ai"
     async with db.begin() as session:
         current = await session.first(
             OFFER,
             id=intent_id,
             slots=orjson.dumps(offered).decode(),
-            status="slots_offered" if by_ai and offered else "pending",
+            status="slots_offered" if by_ai else "pending",
             expires=now() + LASTS,
             at=now(),
             message=message_id,
         )
-        event = pb.SlotsOffered(conversation_id=conversation.id, intent_id=intent_id, sent=by_ai)
+        event = pb.SlotsOffered(conversation_id=conversation.id, intent_id=intent_id, sent=bool(by_ai))
         await emit(session, event)
-    if by_ai and current is not None:
-        labels = [slot["label"] for slot in offered]
-        text = wording(labels) if labels else slot_texts.nothing_free()
-        await _say(current, f"round:{current.round}", text)
+    if current is None:
+        return
+    if by_ai:
+        await _say(current, f"round:{current.round}", wording([slot["label"] for slot in offered]))
+    else:
+        await leave_to_people(db, current)
 
 
 async def repeat(db: Database, intent: Row) -> None:
@@ -90,6 +85,20 @@ async def repeat(db: Database, intent: Row) -> None:
         await _say_question(intent)
     elif intent.status == "slots_offered":
         await _say(intent, f"round:{intent.round}", slot_texts.offer(labels))
+    elif intent.round:
+        await leave_to_people(db, intent)
+
+
+async def leave_to_people(db: Database, intent: Row) -> None:
+    """Where the AI agent attends, nobody else looks: the customer is told, and somebody is called."""
+    conversation = await _conversation(intent.conversation_id)
+    if conversation is None or conversation.conversation_mode != "ai":
+        return
+    await _say(intent, f"people:{intent.message_id}", slot_texts.left_to_people())
+    wanted = intelligence.EscalationRequested(
+        conversation_id=intent.conversation_id, message_id=intent.message_id, reason="ai_suggested"
+    )
+    await escalating.request(db, wanted)
 
 
 async def ask_again(db: Database, intent: Row, count: int, message_id: str) -> None:
@@ -146,9 +155,7 @@ async def _meeting(
     """The id of the meeting, made or moved; None where nobody is free any more."""
     start, end = parse(slot["startsAt"]), parse(slot["endsAt"])
     duration = int((end - start).total_seconds() // 60)
-    existing = None
-    if intent.intent_type == "reschedule":
-        existing = await session.first(UPCOMING, conversation=conversation.id, at=now())
+    existing = await openings.to_move_locked(session, intent)
     if existing is not None:
         try:
             await move(session, OURSELVES, existing, start, duration)
@@ -176,32 +183,6 @@ async def _meeting(
     return await meetings.write(session, OURSELVES, values, links, [person], force=False)
 
 
-async def _find(
-    db: Database, intent: Row, conversation: messaging.Conversation
-) -> tuple[Scheduling, list[Slot], ZoneInfo]:
-    zone = await workspace.zone()
-    candidates = await _candidates(conversation.assigned_to)
-    sector = conversation.sector_id or None
-    async with db.read() as session:
-        rules = await scheduling_for(session, sector)
-        windows = await windows_for(session, sector)
-        terms = rules.terms(intent.duration_requested)
-        until = now() + terms.max_advance + timedelta(days=1)
-        taken = await booking.busy(session, candidates, now() - timedelta(days=1), until)
-    busy = {one: [(parse(start), parse(end)) for start, end in times] for one, times in taken.items()}
-    wishes = Wishes([date.fromisoformat(day) for day in intent.preferred_dates], intent.time_preference)
-    return rules, propose(now(), zone, terms, windows, busy, wishes), zone
-
-
-async def _candidates(assignee: str) -> list[str]:
-    """Whoever attends to the customer; otherwise any agent, or anybody where there are no agents."""
-    team = await people.eligible()
-    ids = [person.id for person in team]
-    if assignee in ids:
-        return [assignee]
-    return [person.id for person in team if person.role == "agent"] or ids
-
-
 async def _conversation(id: str) -> messaging.Conversation | None:
     try:
         return (
@@ -223,15 +204,6 @@ async def _lead(conversation: messaging.Conversation) -> sales_pb2.Lead | None:
     return reply.lead if reply.HasField("lead") else None
 
 
-def _written(slot: Slot, zone: ZoneInfo) -> dict[str, Any]:
-    return {
-        "startsAt": rfc3339(slot.start),
-        "endsAt": rfc3339(slot.end),
-        "label": reminder_texts.label(slot.start, zone),
-        "people": slot.people,
-    }
-
-
 async def _say_question(intent: Row) -> None:
     label = orjson.loads(intent.offered_slots)[intent.selected_slot_index]["label"]
     key = f"question:{intent.round}:{intent.selected_slot_index}"
@@ -240,8 +212,9 @@ async def _say_question(intent: Row) -> None:
 
 async def _say_confirmed(db: Database, intent: Row) -> None:
     label = orjson.loads(intent.offered_slots)[intent.selected_slot_index]["label"]
+    conversation = await _conversation(intent.conversation_id)
     async with db.read() as session:
-        rules = await scheduling_for(session, None)
+        rules = await scheduling_for(session, (conversation and conversation.sector_id) or None)
     text = slot_texts.confirmed(label, rules.confirmation_message)
     await _say(intent, "booked", text, answers=intent.message_id)
 

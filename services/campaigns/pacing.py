@@ -4,9 +4,16 @@ from datetime import date
 
 from protos import campaigns_pb2 as pb
 from services.campaigns import workspace
+from services.campaigns.campaigns import instances
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session
+from services.kit.errors import NotFound
+
+
+class InstanceNotFound(NotFound):
+    """Instance not found"""
+
 
 FIRST_DAY = 50
 WARM_UP_DAYS = 14  # from then on the number is known
@@ -59,15 +66,22 @@ async def give_back(session: Session, instance_id: str, days: list[str]) -> None
 
 
 async def get_pacing(db: Database, actor: Actor, request: pb.GetPacingRequest) -> pb.Pacing:
+    await _refuse_unknown(request.instance_id)
     return await _pacing(db, request.instance_id)
 
 
 async def set_pacing(db: Database, actor: Actor, request: pb.SetPacingRequest) -> pb.PacingResponse:
+    await _refuse_unknown(request.instance_id)
     cap = request.daily_cap or None
     start = date.fromisoformat(request.warm_up_from) if request.warm_up_from else None
     async with db.begin() as session:
         await session.run(WRITE, **{"id": request.instance_id, "cap": cap, "from": start, "at": now()})
     return pb.PacingResponse(success=True, pacing=await _pacing(db, request.instance_id))
+
+
+async def _refuse_unknown(instance_id: str) -> None:
+    if not await instances([instance_id]):
+        raise InstanceNotFound
 
 
 async def _pacing(db: Database, instance_id: str) -> pb.Pacing:

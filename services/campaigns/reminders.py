@@ -51,8 +51,8 @@ GIVE_UP = """
     where status = 'claimed' and lease_until <= %(at)s and attempts >= %(most)s returning id
 """
 CLAIMED = """
-    select one.id, one.kind, one.scheduled_for, meeting_id, title, conversation_id, contact_id, instance_id,
-        sector_id, meeting_url,
+    select one.id, one.kind, one.scheduled_for, meeting_id, title, lead_id, conversation_id, contact_id,
+        instance_id, sector_id, meeting_url,
         scheduled_for = scheduled_at and meetings.status in ('scheduled', 'confirmed') as holds,
         array(select user_id::text from meeting_attendees where meeting_id = meetings.id) as attendees
     from meeting_reminders as one join meetings on meetings.id = meeting_id
@@ -219,7 +219,11 @@ async def _finish(db: Database, reminder: Row) -> bool:
         await emit(
             session,
             pb.MeetingReminderSent(
-                meeting_id=reminder.meeting_id, kind=reminder.kind, conversation_id=reminder.conversation_id
+                meeting_id=reminder.meeting_id,
+                kind=reminder.kind,
+                conversation_id=reminder.conversation_id,
+                lead_id=reminder.lead_id,
+                title=reminder.title,
             ),
         )
     return True

@@ -18,7 +18,7 @@ from services.campaigns.escalations import (
 )
 from services.kit.actor import Actor
 from services.kit.clock import now
-from services.kit.db import Database, Session
+from services.kit.db import Database, Row, Session
 from services.kit.errors import Forbidden, NotFound
 from services.kit.log import log
 from services.kit.outbox import emit
@@ -92,6 +92,16 @@ async def abandon_closed(db: Database, event: messaging.ConversationClosed) -> N
     await _abandon(db, event.conversation_id, "conversation_closed")
 
 
+async def abandon(session: Session, escalation: Row, reason: str) -> None:
+    """Nobody is waited for any more; the caller holds the row."""
+    await session.run(ABANDON, id=escalation.id, at=now())
+    abandoned = pb.EscalationAbandoned(
+        conversation_id=escalation.conversation_id, escalation_id=escalation.id, reason=reason
+    )
+    await emit(session, abandoned)
+    log.info("escalation_abandoned", escalation_id=escalation.id, reason=reason)
+
+
 async def release(session: Session, event: identity_pb2.UserDeactivated) -> None:
     """What somebody leaves behind is given to others."""
     released = await session.all(RELEASE, user=event.user_id, at=now())
@@ -117,14 +127,7 @@ async def _abandon(db: Database, conversation_id: str, reason: str) -> None:
         escalation = await locked_active(session, conversation_id)
         if escalation is None or escalation.id != active.id:
             return
-        await session.run(ABANDON, id=escalation.id, at=now())
-        await emit(
-            session,
-            pb.EscalationAbandoned(
-                conversation_id=conversation_id, escalation_id=escalation.id, reason=reason
-            ),
-        )
-    log.info("escalation_abandoned", escalation_id=active.id, reason=reason)
+        await abandon(session, escalation, reason)
 
 
 ACTIVE = """

@@ -31,7 +31,19 @@ ANSWERED = """
             when one.last_received_at > excluded.answered_at then one.last_received_at end
     returning waiting_since
 """
-FORGET = "delete from waiting_conversations where conversation_id = %(id)s"
+FORGET = """
+    delete from waiting_conversations where conversation_id = %(id)s
+    returning waiting_since, last_received_at, answered_at
+"""
+END_DOUBLES = """
+    update sla_violations as one set ended_at = %(at)s
+    where conversation_id = %(gone)s and ended_at is null and exists (
+        select from sla_violations as other
+        where other.conversation_id = %(kept)s and other.violation_type = one.violation_type
+            and other.ended_at is null
+    )
+"""
+MOVE = "update sla_violations set conversation_id = %(kept)s where conversation_id = %(gone)s"
 END = """
     update sla_violations set ended_at = %(at)s,
         actual_time = greatest(actual_time, expected_time + extract(epoch from %(at)s - created_at)::int / 60)
@@ -75,14 +87,32 @@ async def note_answered(session: Session, event: messaging.MessageSent) -> None:
     """Campaigns and reminders are no answers."""
     if event.origin in ("campaign", "reminder", "system"):
         return
-    row = await session.first(ANSWERED, id=event.conversation_id, at=event.timestamp)
-    if row is not None and row.waiting_since is None:
-        await session.run(END, id=event.conversation_id, at=now())
+    await _answered(session, event.conversation_id, event.timestamp)
 
 
 async def note_closed(session: Session, event: messaging.ConversationClosed) -> None:
     await session.run(FORGET, id=event.conversation_id)
     await session.run(END, id=event.conversation_id, at=now())
+
+
+async def unite(session: Session, gone: str, kept: str) -> None:
+    """What was heard in the conversation that is gone counts for the one that stays."""
+    heard = await session.first(FORGET, id=gone)
+    await session.run(END_DOUBLES, gone=gone, kept=kept, at=now())
+    await session.run(MOVE, gone=gone, kept=kept)
+    if heard is None:
+        return
+    for moment in (heard.waiting_since, heard.last_received_at):
+        if moment:
+            await session.run(RECEIVED, id=kept, at=moment)
+    if heard.answered_at:
+        await _answered(session, kept, heard.answered_at)
+
+
+async def _answered(session: Session, conversation_id: str, moment: str) -> None:
+    row = await session.first(ANSWERED, id=conversation_id, at=moment)
+    if row is not None and row.waiting_since is None:
+        await session.run(END, id=conversation_id, at=now())
 
 
 async def sweep(db: Database) -> None:

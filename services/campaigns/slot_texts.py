@@ -27,8 +27,8 @@ def out_of_range(count: int) -> str:
     return f"Por favor, responda com um número de 1 a {count}."
 
 
-def nothing_free() -> str:
-    return "No momento não encontrei horários livres. Uma pessoa da equipe vai falar com você."
+def left_to_people() -> str:
+    return "Uma pessoa da equipe vai falar com você sobre isso."
 
 
 def ask_to_confirm(label: str) -> str:

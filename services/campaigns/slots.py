@@ -56,15 +56,17 @@ def propose(
     windows: Sequence[Window],
     busy: Mapping[str, Sequence[Stretch]],
     wishes: Wishes,
+    *,
+    needed: int = 1,
     limit: int = OFFERED,
 ) -> list[Slot]:
-    """The soonest times at which somebody is free; those that the customer wished for first."""
+    """The soonest times at which as many as are needed are free; what the customer wished for comes first."""
     earliest, latest = moment + terms.min_advance, moment + terms.max_advance
     found: list[Slot] = []
     wished: list[Slot] = []
     for start in _starts(earliest, latest, zone, terms, windows):
         slot = _slot(start, zone, terms, windows, busy)
-        if slot is None:
+        if len(slot.people) < needed:
             continue
         (wished if _wished(slot, zone, wishes) else found).append(slot)
         if len(wished) == limit:
@@ -110,13 +112,13 @@ def _slot(
     terms: Terms,
     windows: Sequence[Window],
     busy: Mapping[str, Sequence[Stretch]],
-) -> Slot | None:
+) -> Slot:
     people = tuple(
         person
         for person in busy
         if _at_work(person, start, zone, terms, windows) and free(person, start, terms, busy)
     )
-    return Slot(start, start + terms.duration, people) if people else None
+    return Slot(start, start + terms.duration, people)
 
 
 def _at_work(person: str, start: datetime, zone: ZoneInfo, terms: Terms, windows: Sequence[Window]) -> bool:

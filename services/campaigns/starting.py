@@ -110,6 +110,8 @@ async def start(db: Database, id: str) -> Row:
     async with db.read() as session:
         campaign = await read(session, id)
     refuse_unless(campaign, "sending")
+    if campaign.status == "paused":
+        raise WrongStatus("A paused campaign is not sent again: resume it.")
     instance = await _instance(campaign)
     whom = audience.read(campaign.target_audience)
     first = await _first_page(instance.id, whom)

@@ -18,6 +18,7 @@ from services.kit.log import log
 from services.sales import bant, keywords, peers
 from services.sales.bant import DIMENSIONS, Score
 
+LARGEST_VALUE = 9_999_999_999.99
 INTENTS = ("purchase", "information", "support", "other")
 
 
@@ -35,7 +36,9 @@ class Assessment:
 
     @property
     def suggested_value(self) -> float | None:
-        return round(self.analysis.suggested_value, 2) if self.analysis.HasField("suggested_value") else None
+        """What the lead may be worth; what no lead can be worth was misread."""
+        value = self.analysis.suggested_value if self.analysis.HasField("suggested_value") else -1.0
+        return round(value, 2) if 0 <= value <= LARGEST_VALUE else None
 
 
 async def assess(request: AnalyzeBantRequest, notes_id: str, criteria: Row) -> Assessment:

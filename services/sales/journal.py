@@ -16,7 +16,14 @@ ACTIVITY = """
     returning id, lead_id, activity_type as type, activity_type, description, outcome, scheduled_for,
         completed_at, user_id as performed_by, old_value, new_value, metadata, created_at
 """
-OURS = ("created", "status_change", "assignment", "value_change", "qualification")  # not a person's words
+OURS = (
+    "created",
+    "status_change",
+    "assignment",
+    "value_change",
+    "qualification",
+    "conversation_merged",
+)  # not a person's words
 
 
 async def status(

@@ -1,6 +1,6 @@
 """What other services ask about leads."""
 
-from sqlalchemy import ARRAY, Uuid, any_, literal, select
+from sqlalchemy import ARRAY, Uuid, any_, literal, or_, select
 
 from protos import sales_pb2 as pb
 from services.kit.actor import Actor
@@ -14,7 +14,7 @@ MOST_CONTACTS = 1000
 
 
 async def find(session: Session, actor: Actor, request: pb.FindLeadRequest) -> pb.FindLeadResponse:
-    """The open lead of a conversation or contact, or else the newest of those that are closed."""
+    """The open lead of a conversation or its contact, or else the newest of those that are closed."""
     asked = [
         column == value
         for column, value in (
@@ -28,8 +28,10 @@ async def find(session: Session, actor: Actor, request: pb.FindLeadRequest) -> p
         raise Invalid("Name a lead, a conversation or a contact.")
     finding = (
         select(*SHOWN)
-        .where(*asked, *visible(actor))
-        .order_by(Lead.status.in_(CLOSED), Lead.created_at.desc(), Lead.id.desc())
+        .where(or_(*asked), *visible(actor))
+        .order_by(
+            Lead.status.in_(CLOSED), Lead.conversation_id.is_(None), Lead.created_at.desc(), Lead.id.desc()
+        )
         .limit(1)
     )
     lead = await session.first(finding)

@@ -2,7 +2,13 @@
 
 from sqlalchemy import select
 
-from protos.campaigns_pb2 import MeetingCancelled, MeetingNoShow, MeetingRescheduled, MeetingScheduled
+from protos.campaigns_pb2 import (
+    MeetingCancelled,
+    MeetingNoShow,
+    MeetingReminderSent,
+    MeetingRescheduled,
+    MeetingScheduled,
+)
 from services.kit.db import Row, Session
 from services.sales import journal
 from services.sales.activities import mark_contacted
@@ -39,6 +45,13 @@ async def note_rescheduled(session: Session, event: MeetingRescheduled) -> None:
         old=event.previously_scheduled_at or None,
         new=event.scheduled_at,
     )
+
+
+async def note_reminded(session: Session, event: MeetingReminderSent) -> None:
+    lead = await _lead(session, event.lead_id)
+    if lead is None:
+        return
+    await journal.activity(session, lead.id, "meeting_reminder", f"Lembrete enviado: {event.title}", by=None)
 
 
 async def note_cancelled(session: Session, event: MeetingCancelled) -> None:

@@ -38,8 +38,10 @@ class Chat:
     mode: str = "ai"
     status: str = "active"
     assigned_to: str | None = None
+    sector_id: str | None = None
     sentiment: str | None = None
     unanswered_since: str | None = None
+    is_hidden: bool = False  # from people; services see it
     messages: list[pb.Message] = field(default_factory=list)
 
     def says(self, text: str) -> pb.MessageReceived:
@@ -47,12 +49,15 @@ class Chat:
         message = pb.Message(id=new_id(), conversation_id=self.id, content=text, timestamp=rfc3339(now()))
         self.messages.append(message)
         self.unanswered_since = self.unanswered_since or message.timestamp
+        return self.told_of(message)
+
+    def told_of(self, message: pb.Message) -> pb.MessageReceived:
         return pb.MessageReceived(
             conversation_id=self.id,
             message_id=message.id,
             contact_id=self.contact_id,
             instance_id=INSTANCE,
-            content=text,
+            content=message.content,
             timestamp=message.timestamp,
             conversation_mode=self.mode,
         )
@@ -67,6 +72,7 @@ class Chat:
                 conversation_mode=self.mode,
                 status=self.status,
                 assigned_to=self.assigned_to,
+                sector_id=self.sector_id,
                 current_sentiment=self.sentiment,
             ),
             contact=pb.Contact(id=self.contact_id, name=self.name, phone_number="5511988887777"),
@@ -194,6 +200,8 @@ class Gate(MessagingServicer):
     async def GetContext(self, request: Any, call: Any) -> Any:
         await self._begin("GetContext", request, call)
         chat = await self._chat(request.conversation_id, call)
+        if chat.is_hidden and "authorization" in dict(call.invocation_metadata()):
+            await _abort(call, NotFound("Conversation not found"))
         return await self._end("GetContext", call, chat.context())
 
     async def GetContact(self, request: Any, call: Any) -> Any:

@@ -7,6 +7,7 @@ import pytest
 from protos import campaigns_pb2 as pb
 from services.campaigns import campaigns, pacing
 from services.campaigns.campaigns import TRANSITIONS, CampaignNotFound
+from services.campaigns.pacing import InstanceNotFound
 from services.kit.clock import rfc3339
 from services.kit.db import Database
 from services.kit.egress import AddressNotAllowed
@@ -160,6 +161,8 @@ async def test_the_list_filters_sorts_and_pages(db: Database) -> None:
     assert await names(search="_") == []
     assert await names(instance_id=INSTANCE) == []
     assert await names(date_from=rfc3339(soon(minutes=1))) == []
+    assert await names(date_to=rfc3339(soon(minutes=-1))) == []
+    assert len(await names(date_to=f"{soon(hours=-3):%Y-%m-%d}")) == 4
     assert await names(date_to=rfc3339(soon(minutes=1)), limit=2) == ["Delta", "Gama"]
 
 
@@ -206,3 +209,10 @@ async def test_the_limits_of_an_instance_are_kept_and_shown(db: Database) -> Non
     assert shown.allowed_today == 500
     unlimited = (await pacing.set_pacing(db, SUPERVISOR, pb.SetPacingRequest(instance_id=INSTANCE))).pacing
     assert not unlimited.HasField("allowed_today")
+
+
+async def test_an_instance_that_does_not_exist_has_no_limits(db: Database) -> None:
+    with pytest.raises(InstanceNotFound):
+        await pacing.set_pacing(db, SUPERVISOR, pb.SetPacingRequest(instance_id=new_id(), daily_cap=5))
+    with pytest.raises(InstanceNotFound):
+        await pacing.get_pacing(db, SUPERVISOR, pb.GetPacingRequest(instance_id=new_id()))

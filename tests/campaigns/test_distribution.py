@@ -15,8 +15,8 @@ from services.kit.db import Database
 from services.kit.errors import Invalid, Unavailable
 from services.kit.tables import new_id
 from tests.campaigns.colleagues import Identity
-from tests.campaigns.messaging_server import Gate, Trouble
-from tests.campaigns.world import announced, at_once, rows_of, settle, tell, waiting
+from tests.campaigns.messaging_server import Chat, Gate, Trouble
+from tests.campaigns.world import announced, at_once, escalation, prepare, rows_of, settle, tell, waiting
 from tests.support import JOAO, MARIA, SUPERVISOR
 
 
@@ -143,6 +143,24 @@ async def test_a_batch_takes_the_most_urgent_first_and_ten_of_them(
 
     assert (ten.processed, ten.assigned, ten.results[0].escalation_id) == (10, 10, urgent.id)
     assert (rest.processed, rest.assigned, other.processed) == (2, 2, 0)
+
+
+async def test_each_escalation_follows_the_rules_of_its_sector(
+    db: Database, gate: Gate, by_hand: Identity
+) -> None:
+    by_hand.add()
+    sector = new_id()
+    change = pb.SetDistributionRequest(sector_id=sector, method="least_load", max_concurrent_per_agent=1)
+    await distribution_config.set_distribution(db, SUPERVISOR, change)
+    chats = [gate.open(Chat(sector_id=one)) for one in (sector, sector, None)]
+    for chat in chats:
+        await escalation(db, chat.id)
+
+    foreseen = await prepare(db, SUPERVISOR, gate.open(Chat(sector_id=sector)).id)
+    shared = await distribute(db, process_all=True)
+
+    assert foreseen.suggested_assignee.method == "least_load"
+    assert [one.method for one in shared.results] == ["least_load", "agents_at_capacity", "round_robin"]
 
 
 async def test_rules_are_everybodys_or_a_sectors_own(db: Database, identity: Identity) -> None:

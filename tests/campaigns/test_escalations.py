@@ -150,6 +150,18 @@ async def test_everybody_who_could_take_it_is_told_while_nobody_is_there(
     assert made.status == "pending"
 
 
+async def test_where_there_are_no_agents_those_who_lead_are_told(
+    db: Database, gate: Gate, identity: Identity
+) -> None:
+    leaders = {identity.add("supervisor"), identity.add("admin")}
+
+    await escalation(db, gate.open(Chat()).id)
+    await settle(db)
+
+    told = await rows_of(db, "select user_id from escalation_notifications where type = 'new_escalation'")
+    assert {row.user_id for row in told} == leaders
+
+
 async def test_what_messaging_missed_it_hears_again(db: Database, gate: Gate, identity: Identity) -> None:
     chat = gate.open(Chat())
     agent = identity.add()

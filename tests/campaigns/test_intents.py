@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from protos import campaigns_pb2 as pb
@@ -44,6 +45,13 @@ async def settings(db: Database, **fields: Any) -> pb.Scheduling:
 async def intent_of(db: Database) -> Any:
     (row,) = await rows_of(db, "select * from scheduling_intents")
     return row
+
+
+async def left_to_people(db: Database, gate: Gate, chat: Chat) -> bool:
+    """The customer was told once, and one escalation asks for somebody."""
+    (told,) = gate.delivered
+    (made,) = await rows_of(db, "select conversation_id, reason from escalations")
+    return "pessoa da equipe" in told.content and made == (chat.id, "ai_suggested")
 
 
 async def test_times_are_offered_once_and_the_one_that_is_picked_is_booked(
@@ -96,10 +104,21 @@ async def test_the_workspace_may_not_want_the_ai_to_offer(db: Database, gate: Ga
     chat = gate.open(Chat())
     await settings(db, allow_ai_scheduling=False)
 
-    await tell(db, wants(chat))
+    await tell(db, wants(chat), times=2)
 
-    assert (await intent_of(db)).status == "pending"
-    assert not gate.delivered
+    row = await intent_of(db)
+    assert (row.status, len(orjson.loads(row.offered_slots))) == ("pending", 5)
+    assert await left_to_people(db, gate, chat)
+
+
+async def test_where_meetings_are_switched_off_a_person_is_called(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+    await settings(db, is_enabled=False)
+
+    await tell(db, wants(chat), times=2)
+
+    assert (await intent_of(db)).offered_slots == "[]"
+    assert await left_to_people(db, gate, chat)
 
 
 async def test_whoever_attends_to_the_customer_is_asked_first(db: Database, gate: Gate) -> None:
@@ -218,30 +237,48 @@ async def test_to_move_a_meeting_is_not_to_make_a_second_one(db: Database, gate:
     await tell(db, wants(chat, "reschedule"))
     await tell(db, chat.says("1"))
 
-    (row,) = await rows_of(db, "select id, scheduled_at, sequence from meetings")
-    assert (row.id, row.scheduled_at, row.sequence) == (made.id, "2031-03-11T13:00:00.000Z", 1)
+    (row,) = await rows_of(db, "select id, scheduled_at, duration, sequence from meetings")
+    assert (row.id, row.scheduled_at, row.duration) == (made.id, "2031-03-11T13:00:00.000Z", 45)
+    assert row.sequence == 1
     assert (await announced(db)).count("MeetingRescheduled") == 1
+
+
+async def test_a_meeting_is_moved_to_when_its_people_are_free_and_not_just_anybody(
+    db: Database, gate: Gate
+) -> None:
+    chat = gate.open(Chat())
+    await meeting(db, JOAO, parse("2031-03-11T13:00:00Z"))
+    made = await meeting(db, JOAO, now() + timedelta(days=9), conversation_id=chat.id)
+
+    await tell(db, wants(chat, "reschedule"))
+    await tell(db, chat.says("1"))
+
+    (row,) = await rows_of(db, "select scheduled_at from meetings where id = %(id)s", id=made.id)
+    assert row.scheduled_at == "2031-03-11T17:00:00.000Z"
+    assert len(gate.delivered) == 2
 
 
 async def test_to_cancel_is_left_to_a_person(db: Database, gate: Gate) -> None:
     chat = gate.open(Chat())
 
-    await tell(db, wants(chat, "cancel"))
+    await tell(db, wants(chat, "cancel"), times=2)
 
     assert (await intent_of(db)).status == "pending"
-    assert not gate.delivered
+    assert await left_to_people(db, gate, chat)
 
 
-async def test_nothing_free_is_said_as_well(db: Database, gate: Gate) -> None:
+async def test_where_nothing_is_free_a_person_is_called(db: Database, gate: Gate) -> None:
     await settings(
         db, availability=[pb.Availability(specific_date="2031-01-01", start_time="09:00", end_time="10:00")]
     )
     chat = gate.open(Chat())
 
-    await tell(db, wants(chat))
+    asked = wants(chat)
+    await tell(db, asked, times=2)
+    await tell(db, chat.told_of(chat.messages[-1]))
 
-    assert "não encontrei horários livres" in gate.delivered[0].content
     assert (await intent_of(db)).status == "pending"
+    assert await left_to_people(db, gate, chat)
 
 
 async def test_a_booking_that_could_not_be_said_is_said_when_messaging_is_back(

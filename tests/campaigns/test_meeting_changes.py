@@ -7,12 +7,13 @@ import pytest
 from protos import campaigns_pb2 as pb
 from services.campaigns.booking import MeetingConflict
 from services.campaigns.meetings import BLOCKING, TRANSITIONS, MeetingStatus
+from services.kit import context
 from services.kit.clock import parse, rfc3339
 from services.kit.db import Database
 from services.kit.errors import Invalid, Unavailable
 from services.kit.tables import new_id
 from tests.campaigns.agenda import cancel, change
-from tests.campaigns.colleagues import Identity
+from tests.campaigns.colleagues import Identity, Sales
 from tests.campaigns.messaging_server import Chat, Gate, Trouble
 from tests.campaigns.world import announced, meeting, rows_of, settle, soon, tell
 from tests.support import JOAO, MARIA, SUPERVISOR
@@ -105,6 +106,53 @@ async def test_only_what_the_body_holds_is_changed(db: Database, gate: Gate) -> 
         await change(db, MARIA, made.id, scheduled_at=rfc3339(soon(hours=-1)))
     with pytest.raises(Invalid):
         await change(db, MARIA, made.id, attendees=[new_id()])
+
+
+async def test_a_form_may_repeat_what_the_meeting_is_about(db: Database, gate: Gate, sales: Sales) -> None:
+    chat = gate.open(Chat())
+    lead = sales.add(conversation_id=chat.id)
+    made = await meeting(db, SUPERVISOR, soon(days=1), lead_id=lead.id, attendees=[MARIA.id])
+    gate.chats.clear()
+    sales.clear()
+
+    changed = await change(
+        db,
+        MARIA,
+        made.id,
+        status="completed",
+        lead_id=lead.id,
+        conversation_id=chat.id,
+        contact_id=made.contact_id,
+    )
+
+    assert (changed.status, changed.lead_id, changed.conversation_id) == ("completed", lead.id, chat.id)
+
+
+async def test_another_conversation_brings_its_own_contact(db: Database, gate: Gate) -> None:
+    before, after = gate.open(Chat()), gate.open(Chat())
+    made = await meeting(db, MARIA, soon(days=1), conversation_id=before.id)
+
+    with pytest.raises(Invalid) as refused:
+        await change(db, MARIA, made.id, contact_id=after.contact_id)
+    changed = await change(db, MARIA, made.id, conversation_id=after.id)
+    unlinked = await change(db, MARIA, made.id, paths=("conversation_id",))
+
+    assert [*refused.value.fields] == ["contactId"]
+    assert (changed.conversation_id, changed.contact_id) == (after.id, after.contact_id)
+    assert (unlinked.HasField("conversation_id"), unlinked.contact_id) == (False, after.contact_id)
+
+
+async def test_a_lead_is_added_to_a_conversation_that_the_caller_no_longer_sees(
+    db: Database, gate: Gate, sales: Sales
+) -> None:
+    chat = gate.open(Chat())
+    made = await meeting(db, MARIA, soon(days=1), conversation_id=chat.id)
+    chat.is_hidden = True
+    context.enter(context.Context(token="Bearer maria"))
+
+    changed = await change(db, MARIA, made.id, lead_id=sales.add().id)
+
+    assert (changed.lead_id, changed.contact_id) == (sales.leads[0].id, chat.contact_id)
 
 
 async def test_what_has_ended_is_not_moved(db: Database) -> None:

@@ -12,6 +12,7 @@ from protos import identity_pb2, sales_pb2
 from services.campaigns import calendars, meetings
 from services.campaigns.booking import MeetingConflict
 from services.campaigns.meetings import MeetingNotFound
+from services.kit import context
 from services.kit.actor import Actor
 from services.kit.clock import rfc3339
 from services.kit.db import Database
@@ -196,6 +197,30 @@ async def test_what_a_meeting_is_about_must_exist(db: Database, field: str, culp
     assert [*refused.value.fields] == [culprit]
 
 
+async def test_a_contact_is_that_of_the_conversation(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(days=1), conversation_id=chat.id, contact_id=new_id())
+
+    assert [*refused.value.fields] == ["contactId"]
+
+
+async def test_what_follows_from_a_lead_need_not_be_the_callers_to_see(
+    db: Database, gate: Gate, sales: Sales
+) -> None:
+    chat = gate.open(Chat(is_hidden=True))
+    lead = sales.add(conversation_id=chat.id)
+    context.enter(context.Context(token="Bearer maria"))
+
+    made = await meeting(db, MARIA, soon(days=1), lead_id=lead.id)
+
+    assert (made.conversation_id, made.contact_id) == (chat.id, chat.contact_id)
+    with pytest.raises(Invalid) as refused:
+        await meeting(db, MARIA, soon(days=2), conversation_id=chat.id)
+    assert [*refused.value.fields] == ["conversationId"]
+
+
 async def test_without_sales_a_lead_cannot_be_checked(db: Database, sales: Sales) -> None:
     sales.away = True
 
@@ -251,6 +276,20 @@ async def test_the_agenda_is_filtered_sorted_and_paged(db: Database, gate: Gate)
         await listed(db, SUPERVISOR, from_time=two.scheduled_at, to_time=one.scheduled_at)
 
 
+async def test_a_last_day_is_listed_as_a_whole(db: Database) -> None:
+    late = await meeting(db, MARIA, datetime.fromisoformat("2031-03-10T23:30:00-03:00"))
+    await meeting(db, MARIA, datetime.fromisoformat("2031-03-11T00:30:00-03:00"))
+    first_moment = "2031-03-10T03:00:00.000Z"  # what the gateway makes of 2031-03-10
+
+    listing = await listed(db, MARIA, from_time=first_moment, to_time="2031-03-10")
+
+    assert [one.id for one in listing.meetings] == [late.id]
+    assert not (await listed(db, MARIA, to_time="2031-03-10T12:00:00-03:00")).meetings
+    with pytest.raises(Invalid) as refused:
+        await listed(db, MARIA, to_time="amanhã")
+    assert [*refused.value.fields] == ["to"]
+
+
 async def test_the_file_shows_the_meeting_in_any_calendar(db: Database) -> None:
     start = datetime.fromisoformat("2031-03-10T14:00:00-03:00")
     made = await meeting(db, MARIA, start, attendees=[MARIA.id, JOAO.id], location="Sala 2; térreo")
@@ -277,6 +316,15 @@ async def test_the_file_shows_the_meeting_in_any_calendar(db: Database) -> None:
     part, text = await exported()
     assert "method=CANCEL" in part.content_type
     assert {"METHOD:CANCEL", "SEQUENCE:1", "STATUS:CANCELLED"} <= {*text.splitlines()}
+
+
+async def test_a_meeting_that_nobody_booked_is_organized_by_who_attends(db: Database) -> None:
+    made = await meeting(db, INTELLIGENCE, soon(days=1), attendees=[JOAO.id, MARIA.id])
+
+    (part,) = [one async for one in calendars.export(db, JOAO, pb.GetMeetingCalendarRequest(id=made.id))]
+
+    (line,) = [line for line in part.content.decode().splitlines() if line.startswith("ORGANIZER")]
+    assert "Pessoa 1" in line
 
 
 async def test_whose_attendee_leaves_is_warned(db: Database) -> None:

@@ -12,7 +12,7 @@ from services.campaigns import meeting_changes, meetings, reminder_texts, remind
 from services.campaigns.reminders import Done
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database
-from tests.campaigns.colleagues import Identity
+from tests.campaigns.colleagues import Identity, Sales
 from tests.campaigns.messaging_server import Chat, Gate, Trouble
 from tests.campaigns.world import announced, at_once, meeting, rows_of, soon, tell
 from tests.support import JOAO, MARIA, SUPERVISOR
@@ -42,11 +42,12 @@ async def shown(db: Database, id: str) -> pb.Meeting:
 
 
 async def test_ten_ticks_remind_once_a_day_before_and_once_an_hour_before(
-    db: Database, gate: Gate, set_clock: Put
+    db: Database, gate: Gate, sales: Sales, set_clock: Put
 ) -> None:
     chat = gate.open(Chat())
+    lead = sales.add(conversation_id=chat.id)
     start = soon(days=3)
-    made = await meeting(db, MARIA, start, conversation_id=chat.id)
+    made = await meeting(db, MARIA, start, lead_id=lead.id)
 
     assert await tick(db, 10) == Done()
     set_clock(start - timedelta(hours=23))
@@ -62,7 +63,12 @@ async def test_ten_ticks_remind_once_a_day_before_and_once_an_hour_before(
     assert found.reminders == pb.Reminders(h24=True, h1=True)
     assert found.reminder_sent
     assert found.reminder_sent_at
-    assert (await announced(db)).count("MeetingReminderSent") == 2
+    bodies = await rows_of(db, "select body from outbox where type like '%%.MeetingReminderSent' order by id")
+    told = [pb.MeetingReminderSent.FromString(row.body) for row in bodies]
+    assert [(event.kind, event.lead_id, event.title) for event in told] == [
+        ("24h", lead.id, "Proposta"),
+        ("1h", lead.id, "Proposta"),
+    ]
 
 
 async def test_attendees_are_told_an_hour_before(db: Database, gate: Gate, set_clock: Put) -> None:

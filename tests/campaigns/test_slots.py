@@ -31,9 +31,11 @@ def offered(
     windows: tuple[Window, ...] = (),
     busy: dict[str, list[tuple[datetime, datetime]]] | None = None,
     wishes: Wishes = NO_WISHES,
+    needed: int = 1,
     limit: int = 5,
 ) -> list[Slot]:
-    return propose(moment, SAO_PAULO, TERMS, windows, busy or {"ana": []}, wishes, limit)
+    team = busy or {"ana": []}
+    return propose(moment, SAO_PAULO, TERMS, windows, team, wishes, needed=needed, limit=limit)
 
 
 def at(day: int, clock: str) -> datetime:
@@ -67,6 +69,15 @@ def test_a_time_is_offered_while_anybody_is_free() -> None:
 
     assert slots[0].people == ("bia",)
     assert slots[2].people == ("ana", "bia")
+
+
+def test_who_have_to_come_together_have_to_be_free_together() -> None:
+    busy = {"ana": [(at(10, "10:00"), at(10, "12:00"))], "bia": [(at(10, "14:00"), at(10, "15:00"))]}
+
+    slots = offered(busy=busy, needed=2)
+
+    assert local(slots)[:2] == ["10 16:00", "10 17:00"]
+    assert {slot.people for slot in slots} == {("ana", "bia")}
 
 
 def test_nobody_free_is_nothing_to_offer() -> None:

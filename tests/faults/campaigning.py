@@ -52,6 +52,7 @@ FORGET_CLAIMS = """
 @dataclass
 class Verdict:
     recipients: int = 0
+    missing: int = 0  # who is not even in the report
     doubled: int = 0
     skipped: int = 0  # who got nothing, and is not shown as failed or unknown
     denied: int = 0  # who got it, and is shown as if not
@@ -62,7 +63,8 @@ class Verdict:
 
     @property
     def is_clean(self) -> bool:
-        return self.reached > 0 and not self.doubled + self.skipped + self.denied + self.unfinished
+        wrong = self.missing + self.doubled + self.skipped + self.denied + self.unfinished
+        return self.reached > 0 and not wrong
 
 
 @asynccontextmanager
@@ -91,7 +93,7 @@ async def torture(office: Office, seed: int, rounds: int, people: int) -> Verdic
     await ready(office.stack)
     await over(office, id)
     life.cancel()
-    return await check(office, id)
+    return await check(office, id, people)
 
 
 async def forgetful(office: Office) -> Verdict:
@@ -99,7 +101,7 @@ async def forgetful(office: Office) -> Verdict:
     await execute(office, FORGET_CLAIMS)
     office.simulator.plan.faults = [Fault("slow", times=1000, seconds=0.5)]
     id = await begin(office, [f"5511766600{number:03d}" for number in range(20)])
-    return await shown(lambda: check(office, id), lambda it: it.doubled > 0)
+    return await shown(lambda: check(office, id, 20), lambda it: it.doubled > 0)
 
 
 def misbehaviours(chance: random.Random, number: int) -> list[Fault]:
@@ -138,7 +140,7 @@ async def over(office: Office, id: str) -> None:
     await shown(campaign, lambda it: it["campaign"]["status"] == "completed", within=OVER_WITHIN)
 
 
-async def check(office: Office, id: str) -> Verdict:
+async def check(office: Office, id: str, people: int) -> Verdict:
     """What the report says, beside what customers' phones show."""
     got = Counter(line.number for line in office.simulator.ledger)
     verdict = Verdict(doubled=sum(times - 1 for times in got.values()))
@@ -151,6 +153,7 @@ async def check(office: Office, id: str) -> Verdict:
         verdict.unfinished += status in ("pending", "queued")
         verdict.skipped += not reached and status not in ("failed", "unknown")
         verdict.denied += reached and status not in ("sent", "delivered", "read", "unknown")
+    verdict.missing = people - verdict.recipients
     return verdict
 
 

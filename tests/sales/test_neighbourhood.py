@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from protos import sales_pb2 as pb
-from protos.campaigns_pb2 import MeetingCancelled, MeetingNoShow, MeetingRescheduled, MeetingScheduled
+from protos.campaigns_pb2 import (
+    MeetingCancelled,
+    MeetingNoShow,
+    MeetingReminderSent,
+    MeetingRescheduled,
+    MeetingScheduled,
+)
 from protos.identity_pb2 import UserDeactivated, UserReactivated
 from protos.messaging_pb2 import ContactUpdated
 from services.kit.actor import service
@@ -149,6 +155,7 @@ async def test_a_meeting_is_part_of_a_leads_story(session: Session) -> None:
             by=MARIA.id,
         ),
     )
+    await meetings.note_reminded(session, MeetingReminderSent(**meeting, kind="24h"))
     await meetings.note_no_show(session, MeetingNoShow(**meeting))
     await meetings.note_cancelled(session, MeetingCancelled(**meeting, reason="Desistiu"))
 
@@ -161,6 +168,7 @@ async def test_a_meeting_is_part_of_a_leads_story(session: Session) -> None:
     assert story == [
         ("meeting_scheduled", "Reunião agendada: Degustação"),
         ("meeting_rescheduled", "Reunião remarcada: Degustação"),
+        ("meeting_reminder", "Lembrete enviado: Degustação"),
         ("meeting_no_show", "Cliente não compareceu: Degustação"),
         ("meeting_cancelled", "Reunião cancelada: Degustação"),
     ]
@@ -189,6 +197,7 @@ async def test_a_meeting_without_a_lead_is_no_ones_story(session: Session, id: s
 
     await meetings.note_scheduled(session, MeetingScheduled(meeting_id=meeting, lead_id=id))
     await meetings.note_rescheduled(session, MeetingRescheduled(meeting_id=meeting, lead_id=id))
+    await meetings.note_reminded(session, MeetingReminderSent(meeting_id=meeting, lead_id=id))
     await meetings.note_cancelled(session, MeetingCancelled(meeting_id=meeting, lead_id=id))
     await meetings.note_no_show(session, MeetingNoShow(meeting_id=meeting, lead_id=id))
 
@@ -215,6 +224,18 @@ async def test_the_newest_closed_lead_is_found_where_none_is_open(session: Sessi
     found = await lookups.find(session, CAMPAIGNS, pb.FindLeadRequest(contact_id=contact))
 
     assert found.lead.id == newest.id
+
+
+async def test_a_lead_of_the_contact_is_found_where_the_conversation_has_none(session: Session) -> None:
+    both = {"conversation_id": new_id(), "contact_id": new_id()}
+    known = await lead(session, contact_id=both["contact_id"])
+    await lead(session)
+
+    found = await lookups.find(session, CAMPAIGNS, pb.FindLeadRequest(**both))
+    own = await lead(session, **both)
+    preferred = await lookups.find(session, CAMPAIGNS, pb.FindLeadRequest(**both))
+
+    assert (found.lead.id, preferred.lead.id) == (known.id, own.id)
 
 
 async def test_a_lead_is_found_by_its_id(session: Session) -> None:

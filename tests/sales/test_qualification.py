@@ -116,6 +116,20 @@ async def test_a_value_is_raised_and_never_lowered(db: Database, neighbours: Nei
     assert (after.value, after.probability) == (20000, 15)
 
 
+@pytest.mark.parametrize("amount", [99_999_999_999_999.0, float("inf"), float("nan"), -5.0])
+async def test_a_value_that_no_lead_can_have_is_not_believed(
+    db: Database, neighbours: Neighbours, amount: float
+) -> None:
+    words = said("Sou a dona e preciso hoje")
+    created = await talking(db, neighbours, words, value=100)
+    neighbours.analysis = convinced(words, suggested_value=amount)
+
+    reply = await qualify(db, created.id)
+
+    assert (reply.lead.value, reply.lead.lead_score) == (100, 100)
+    assert not reply.qualification.HasField("suggested_value")
+
+
 async def test_a_lost_lead_becomes_no_likelier(db: Database, neighbours: Neighbours) -> None:
     words = said("Sou a dona e preciso hoje")
     created = await talking(db, neighbours, words, status="lost", probability=0)
