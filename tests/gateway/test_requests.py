@@ -160,6 +160,15 @@ def test_the_path_wins_over_body_and_query_under_every_name_of_its_field() -> No
                     assert getattr(message, field.name) == ID
 
 
+def test_an_id_in_the_path_that_is_none_is_told_first_and_in_the_words_of_the_contract() -> None:
+    descriptor = identity_pb2.ChangeRoleRequest.DESCRIPTOR
+
+    with pytest.raises(Invalid, match=r"^Invalid id$") as refusal:
+        read(descriptor, {"role": "boss"}, {"userId": "not-an-id"})
+
+    assert refusal.value.fields.keys() == {"userId", "role"}
+
+
 def test_numbers_are_clamped_or_refused() -> None:
     listing = messaging_pb2.ListConversationsRequest.DESCRIPTOR
 
