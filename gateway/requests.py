@@ -186,7 +186,7 @@ def _number(field: FieldDescriptor, raw: Any, from_text: bool) -> float | int:
     high = rules.max if rules.HasField("max") else (2**31 - 1 if whole else float("inf"))
     if not low <= value <= high:
         if not rules.clamp:
-            raise _Refused(f"must be between {low:g} and {high:g}")
+            raise _Refused(f"must be between {low:.15g} and {high:.15g}")
         value = min(max(value, low), high)
     return int(value) if whole else float(value)
 

@@ -182,6 +182,14 @@ def test_numbers_are_clamped_or_refused() -> None:
     assert refused(listing, {"limit": True}) == {"limit": "must be a whole number"}
 
 
+def test_limits_are_told_in_figures() -> None:
+    asked = {"fileName": "a.pdf", "contentType": "application/pdf", "size": 52_428_801}
+
+    found = refused(messaging_pb2.SignUploadRequest.DESCRIPTOR, asked)
+
+    assert found == {"size": "must be between 1 and 52428800"}
+
+
 def test_lists_in_a_query_are_repeated_or_separated_by_commas() -> None:
     listing = messaging_pb2.ListConversationsRequest.DESCRIPTOR
 
