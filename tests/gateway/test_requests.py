@@ -190,6 +190,25 @@ def test_limits_are_told_in_figures() -> None:
     assert found == {"size": "must be between 1 and 52428800"}
 
 
+@pytest.mark.parametrize(
+    ("picture", "taken"),
+    [
+        (f"avatars/{ID}.jpg", True),
+        (f"uploads/{ID}.png", True),
+        ("https://empresa.com.br/ana.png", True),
+        ("ana.png", False),
+        (f"whatsapp-media/{ID}.jpg", False),
+        ("avatars/../secret.png", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_a_picture_is_an_address_or_a_file_of_ours(picture: str, taken: bool) -> None:
+    descriptor = identity_pb2.UpdateMyProfileRequest.DESCRIPTOR
+    body = {"avatarUrl": picture}
+
+    assert read(descriptor, body).avatar_url == picture if taken else refused(descriptor, body)
+
+
 def test_lists_in_a_query_are_repeated_or_separated_by_commas() -> None:
     listing = messaging_pb2.ListConversationsRequest.DESCRIPTOR
 
