@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from gateway import catalogue, cors, openapi, pages, problems, simulator
 from gateway.auth import Revocations, admit
+from gateway.bodies import Room
 from gateway.edge import Edge, served_methods
 from gateway.events import Events
 from gateway.feed import Feed
@@ -47,6 +48,7 @@ def build(settings: GatewaySettings) -> Edge:
     bus = Bus(settings.nats_url, settings.replica, replicas=settings.nats_replicas)
     tickets = Tickets(bus, settings)
     feed = Feed(bus, Sight(peers["messaging"]))
+    room = Room()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -99,8 +101,8 @@ def build(settings: GatewaySettings) -> Edge:
     edge = Edge(
         app,
         Router(ROUTES),
-        Proxy(peers, people, revocations, Storage(peers["messaging"], _store(settings))),
-        Webhooks(peers["messaging"]),
+        Proxy(peers, people, revocations, Storage(peers["messaging"], _store(settings)), room),
+        Webhooks(peers["messaging"], room),
         Events(feed, tickets, people, revocations),
         cors.origins(settings.frontend_url, production=settings.app_env == "production"),
         Limiter(settings.rate_limit_requests, settings.rate_limit_window_s),

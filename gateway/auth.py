@@ -7,7 +7,7 @@ from typing import Any
 
 from protos import identity_pb2 as identity
 from protos.identity_pb2_grpc import IdentityStub
-from services.kit.errors import Forbidden, Refusal, Unauthenticated
+from services.kit.errors import Forbidden, Refusal, Unauthenticated, Unavailable
 from services.kit.log import log
 from services.kit.peers import Peer, connect
 from services.kit.tokens import People
@@ -56,6 +56,9 @@ class Revocations:
             tell()
 
     def revoked(self, claims: Mapping[str, Any]) -> bool:
+        """Before all that matters has been heard nobody can tell. Envoy asks the only replica also then."""
+        if not self.caught_up.is_set():
+            raise Unavailable
         return claims["sid"] in self._sessions or claims["iat"] <= self._people.get(claims["sub"], -1.0)
 
 

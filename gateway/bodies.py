@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 
 from gateway.exchange import Headers, Receive
-from services.kit.errors import Invalid, Refusal, TooLarge, Unsupported
+from services.kit.errors import Invalid, Refusal, TooLarge, Unavailable, Unsupported
 
 MEGABYTE = 1024 * 1024
+ROOM = 80 * MEGABYTE  # on its way to a service a body is there four times; the process may hold 512 MB
+LITTLE = MEGABYTE
 
 
 class TooSlow(Refusal):
@@ -18,23 +21,57 @@ class TooSlow(Refusal):
     http, code = 408, "request_timeout"
 
 
-async def read_json(headers: Headers, receive: Receive, limit: int, timeout: float) -> Any:
-    raw = await read(headers, receive, limit, timeout)
-    if not raw:
-        return None
-    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    if kind != b"application/json" and not kind.endswith(b"+json"):
-        raise Unsupported("Send JSON, with Content-Type: application/json.")
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise Invalid("The body is not JSON.") from error
+class NoRoom(Unavailable):
+    """Too much is being sent at the same time. Try again in a moment."""
+
+    code = "unavailable"
 
 
-async def read(headers: Headers, receive: Receive, limit: int, timeout: float) -> bytes:
+class Room:
+    """What all bodies may hold together. Whoever sends little is always let in."""
+
+    def __init__(self, size: int = ROOM) -> None:
+        self.left = size
+
+    async def json(self, headers: Headers, receive: Receive, limit: int, timeout: float) -> Any:
+        async with self.body(headers, receive, limit, timeout) as raw:
+            if not raw:
+                return None
+            kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+            if kind != b"application/json" and not kind.endswith(b"+json"):
+                raise Unsupported("Send JSON, with Content-Type: application/json.")
+            try:
+                return orjson.loads(raw)
+            except orjson.JSONDecodeError as error:
+                raise Invalid("The body is not JSON.") from error
+
+    @asynccontextmanager
+    async def body(
+        self, headers: Headers, receive: Receive, limit: int, timeout: float
+    ) -> AsyncIterator[bytes]:
+        """A body as a whole, which takes up room until it is done with."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with _in_time(timeout):
+                async for part in chunks(headers, receive, limit):
+                    size += len(part)
+                    self.left -= len(part)
+                    if size > LITTLE and self.left < 0:
+                        raise NoRoom(retry_after=2)
+                    parts.append(part)
+            whole = b"".join(parts)
+            parts.clear()
+            yield whole
+        finally:
+            self.left += size
+
+
+@asynccontextmanager
+async def _in_time(timeout: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(timeout):
-            return b"".join([part async for part in chunks(headers, receive, limit)])
+            yield
     except TimeoutError:
         raise TooSlow from None
 

@@ -11,8 +11,9 @@ from urllib.parse import parse_qs
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway import auth, bodies, documents, requests, wire
+from gateway import auth, documents, requests, wire
 from gateway.auth import Revocations
+from gateway.bodies import Room
 from gateway.exchange import JSON, Headers, Receive, Reply, Scope
 from gateway.routes import Route, identity
 from gateway.storage import Storage
@@ -28,10 +29,11 @@ REPLAYED = (b"idempotent-replayed", b"true")
 
 class Proxy:
     def __init__(
-        self, peers: dict[str, Peer], people: People, revocations: Revocations, storage: Storage
+        self, peers: dict[str, Peer], people: People, revocations: Revocations, storage: Storage, room: Room
     ) -> None:
         self.peers = peers
         self.storage = storage
+        self.room = room
         self.people = people
         self.revocations = revocations
         self._calls: dict[str, Keyed] = {}
@@ -51,7 +53,7 @@ class Proxy:
         if route.takes_file:
             request, whole = await self.storage.take(route, headers, receive)
         else:
-            request = await read(route, values, scope, headers, receive)
+            request = await self._read(route, values, scope, headers, receive)
             whole = request.SerializeToString(deterministic=True)
         _sign(request, scope, headers)
         if route.media:
@@ -65,6 +67,15 @@ class Proxy:
         if status == HTTPStatus.FOUND:
             more.append((b"location", reply.url.encode()))
         return Reply(status, wire.dumps(reply), [JSON, *more])
+
+    async def _read(
+        self, route: Route, values: dict[str, str], scope: Scope, headers: Headers, receive: Receive
+    ) -> Message:
+        """The request message of the route's RPC, from path, query and body."""
+        body = None
+        if route.method in ("POST", "PUT"):
+            body = await self.room.json(headers, receive, route.body_limit, route.timeout)
+        return requests.read(route.rpc.input_type, values, read_query(scope["query_string"]), body)
 
     def _stream(self, route: Route) -> Any:
         service = route.rpc.containing_service
@@ -85,16 +96,6 @@ class Proxy:
                 GetMessageClass(route.rpc.output_type).FromString,
             )
         return known
-
-
-async def read(
-    route: Route, values: dict[str, str], scope: Scope, headers: Headers, receive: Receive
-) -> Message:
-    """The request message of the route's RPC, from path, query and body."""
-    body = None
-    if route.method in ("POST", "PUT"):
-        body = await bodies.read_json(headers, receive, route.body_limit, route.timeout)
-    return requests.read(route.rpc.input_type, values, read_query(scope["query_string"]), body)
 
 
 def read_key(headers: Headers) -> str | None:

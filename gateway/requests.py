@@ -51,7 +51,7 @@ def read(
     message = _message(descriptor, values, "", reading)
     if body and "update_mask" in descriptor.fields_by_name:
         message.update_mask.paths.extend(known[key].name for key in body if key in known)  # type: ignore[attr-defined]
-    _refuse(reading, descriptor)
+    _refuse(reading, descriptor, path)
     return message
 
 
@@ -59,9 +59,12 @@ class Text(list[str]):
     """A value from path or query: text, perhaps several."""
 
 
-def _refuse(reading: Reading, descriptor: Descriptor) -> None:
+def _refuse(reading: Reading, descriptor: Descriptor, path: Mapping[str, str]) -> None:
     if not reading.problems:
         return
+    for key in path:
+        if key in reading.problems:
+            raise Invalid(rule(_names(descriptor)[key]).message or "Invalid id", fields=reading.problems)
     extension: Any = rules_pb2.missing
     sentence: str = descriptor.GetOptions().Extensions[extension]
     if reading.missing and sentence:
@@ -183,7 +186,7 @@ def _number(field: FieldDescriptor, raw: Any, from_text: bool) -> float | int:
     high = rules.max if rules.HasField("max") else (2**31 - 1 if whole else float("inf"))
     if not low <= value <= high:
         if not rules.clamp:
-            raise _Refused(f"must be between {low:g} and {high:g}")
+            raise _Refused(f"must be between {low:.15g} and {high:.15g}")
         value = min(max(value, low), high)
     return int(value) if whole else float(value)
 

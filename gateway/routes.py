@@ -122,8 +122,8 @@ ROUTES = [
     get("/api/whatsapp/contacts", messaging.ListContacts, ANYONE),
     put("/api/whatsapp/contacts/{id}", messaging.UpdateContact, ANYONE),
     delete("/api/whatsapp/contacts/{id}", messaging.DeleteContact, ADMINS),
-    post("/api/whatsapp/contacts/fix-names", messaging.FixNames, SUPERVISORS, timeout=120.0),
-    post("/api/whatsapp/contacts/sync-profiles", messaging.SyncProfiles, SUPERVISORS, timeout=120.0),
+    post("/api/whatsapp/contacts/fix-names", messaging.FixNames, SUPERVISORS, timeout=60.0),
+    post("/api/whatsapp/contacts/sync-profiles", messaging.SyncProfiles, SUPERVISORS, timeout=60.0),
     post("/api/whatsapp/sentiment/analyze", intelligence.AnalyzeSentiment, ANYONE, timeout=45.0),
     post(
         "/api/whatsapp/conversations/{id}/summary", intelligence.SummarizeConversation, ANYONE, timeout=45.0

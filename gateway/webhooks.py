@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from gateway import bodies
+from gateway.bodies import Room
 from gateway.exchange import Headers, Receive, Reply, Scope
 from protos import messaging_pb2 as messaging
 from protos.messaging_pb2_grpc import MessagingStub
@@ -29,24 +29,25 @@ REFUSED: dict[int, type[Refusal]] = {one.http: one for one in (Invalid, Unauthen
 
 @dataclass
 class Waiting:
-    webhook: messaging.Webhook
+    body: bytes
+    secret: str
     context: Context
     answer: asyncio.Future[messaging.Receipt]
 
 
 class Webhooks:
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, room: Room) -> None:
         self._stub = connect(MessagingStub, peer)
+        self._room = room
         self._queue: deque[Waiting] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def answer(self, scope: Scope, headers: Headers, receive: Receive) -> Reply:
-        body = await bodies.read(headers, receive, BODY_LIMIT, BODY_TIMEOUT)
-        webhook = messaging.Webhook(body=body, secret=_secret(scope, headers))
-        waiting = Waiting(webhook, context.current(), asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._work()
-        receipt = await waiting.answer
+        async with self._room.body(headers, receive, BODY_LIMIT, BODY_TIMEOUT) as body:
+            answer = asyncio.get_running_loop().create_future()
+            self._queue.append(Waiting(body, _secret(scope, headers), context.current(), answer))
+            self._work()
+            receipt: messaging.Receipt = await answer
         if receipt.status in REFUSED:
             raise REFUSED[receipt.status](receipt.reason)
         return Reply(receipt.status, orjson.dumps(_told(receipt)))
@@ -66,13 +67,15 @@ class Webhooks:
         size = 0
         while self._queue and len(batch) < MOST_TOGETHER and size < MOST_BYTES:
             batch.append(self._queue.popleft())
-            size += len(batch[-1].webhook.body)
+            size += len(batch[-1].body)
         return batch
 
     async def _deliver(self, batch: list[Waiting]) -> None:
         """The trace goes on from the batch's first webhook: at the pace of people that is its only one."""
         context.enter(batch[0].context)
-        request = messaging.ReceiveWebhooksRequest(webhooks=[one.webhook for one in batch])
+        request = messaging.ReceiveWebhooksRequest()
+        for one in batch:
+            request.webhooks.add(body=one.body, secret=one.secret)  # made in place: a large one is not copied
         try:
             reply = await self._stub.ReceiveWebhooks(request, timeout=TIMEOUT)
         except Refusal as refusal:

@@ -126,6 +126,14 @@ def is_secret(key: str) -> bool:
     return SECRET.search(key) is not None
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return value in (True, False, "true", "false")
+
+
 def _is_clock(value: Any) -> bool:
     return isinstance(value, str) and CLOCK.fullmatch(value) is not None
 
@@ -137,12 +145,13 @@ def _are_days(value: Any) -> bool:
 
 
 KNOWN: dict[str, Callable[[Any], bool]] = {
-    "default_timezone": lambda value: value in available_timezones(),
+    "default_timezone": lambda value: _is_text(value) and value in available_timezones(),
     "working_hours_start": _is_clock,
     "working_hours_end": _is_clock,
     "working_days": _are_days,
-    "require_account_approval": lambda value: value in (True, False, "true", "false"),
-    "restrict_signup_by_domain": lambda value: value in (True, False, "true", "false"),
+    "setup_completed_at": _is_text,
+    "require_account_approval": _is_flag,
+    "restrict_signup_by_domain": _is_flag,
     "allowed_email_domains": lambda value: isinstance(value, str | list),
 }
 

@@ -49,9 +49,9 @@ ISSUE = """
         expires_at = excluded.expires_at, invited_by = excluded.invited_by
     returning id, email, role, sector_id, status, expires_at, invited_by, created_at
 """
-OPEN = """
+UNUSED = """
     select id, email, role, sector_id, expires_at from team_invites
-    where token_hash = %(hash)s and status = 'pending'
+    where token_hash = %(hash)s and status in ('pending', 'expired')
 """
 ACCEPT = "update team_invites set status = 'accepted', accepted_at = %(at)s where id = %(id)s"
 STATUS = "select status from team_invites where id = %(id)s for update"
@@ -146,7 +146,7 @@ async def accept(db: Database, actor: Actor, request: pb.AcceptInviteRequest) ->
     hashing.check(request.password)
     token = sessions.hashed(request.token)
     async with db.read() as session:
-        found = await session.first(OPEN, hash=token)
+        found = await session.first(UNUSED, hash=token)
     if found is None:
         await throttle.spend(db, throttle.limits("accept-invite", request.client_address))
         raise InviteNotFound
@@ -180,7 +180,7 @@ async def expire(db: Database) -> None:
 async def _accept(
     session: Session, request: pb.AcceptInviteRequest, token: str, hash: str
 ) -> pb.AcceptInviteResponse:
-    found = await session.first(f"{OPEN} for update", hash=token)
+    found = await session.first(f"{UNUSED} and status = 'pending' for update", hash=token)
     if found is None:
         raise InviteNotFound
     person = await registration.add(session, found.email, request.full_name.strip(), hash, role=found.role)

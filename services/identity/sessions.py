@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from protos import identity_pb2 as pb
-from services.identity import keys, revocations
+from services.identity import keys, revocations, users
 from services.identity.settings import settings
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
@@ -79,6 +79,7 @@ async def list_sessions(
 async def list_user_sessions(
     session: Session, actor: Actor, request: pb.ListUserSessionsRequest
 ) -> pb.ListSessionsResponse:
+    await users.found(session, request.user_id)
     return await _live(session, actor, request.user_id)
 
 

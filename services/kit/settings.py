@@ -54,8 +54,8 @@ class Settings(BaseSettings):
     @field_validator("*", mode="after")
     @classmethod
     def refuse_weak_secrets(cls, value: Any, info: ValidationInfo) -> Any:
-        """In production. One by one, so that every bad variable is named at once."""
-        if info.data.get("app_env") == "production" and (mend := _mend(str(info.field_name), value)):
+        """Outside development. One by one, so that every bad variable is named at once."""
+        if info.data.get("app_env") != "development" and (mend := _mend(str(info.field_name), value)):
             raise ValueError(mend)
         return value
 

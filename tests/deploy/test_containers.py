@@ -84,6 +84,11 @@ def test_every_container_starts_when_what_it_needs_is_healthy(services: dict[str
     assert {*services["gateway"]["depends_on"]} >= {*CALLERS} - {"gateway"}
 
 
+def test_postgres_knows_the_letters_of_portuguese(services: dict[str, Any]) -> None:
+    """With the locale C alone, a search for joão does not find JOÃO."""
+    assert "--lc-ctype=C.UTF-8" in services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+
+
 def test_no_secret_stands_in_the_file_itself(services: dict[str, Any]) -> None:
     secrets = [
         value for name, value in containers.read((ROOT / "deploy" / "secrets.env").read_text()).items()

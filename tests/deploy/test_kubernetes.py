@@ -104,7 +104,8 @@ def test_postgres_nats_and_secrets_are_what_the_system_counts_on(resources: list
 
     assert by_name["StatefulSet", "nats"]["spec"]["replicas"] == 3
     assert "sync_interval: always" in configuration["data"]["nats.conf"]
-    assert by_name["Cluster", "postgres"]["spec"]["instances"] == 3
+    cluster = by_name["Cluster", "postgres"]["spec"]
+    assert (cluster["instances"], cluster["bootstrap"]["initdb"]["localeCType"]) == (3, "C.UTF-8")
     assert namespace["pod-security.kubernetes.io/enforce"] == "restricted"
 
 

@@ -160,6 +160,15 @@ def test_the_path_wins_over_body_and_query_under_every_name_of_its_field() -> No
                     assert getattr(message, field.name) == ID
 
 
+def test_an_id_in_the_path_that_is_none_is_told_first_and_in_the_words_of_the_contract() -> None:
+    descriptor = identity_pb2.ChangeRoleRequest.DESCRIPTOR
+
+    with pytest.raises(Invalid, match=r"^Invalid id$") as refusal:
+        read(descriptor, {"role": "boss"}, {"userId": "not-an-id"})
+
+    assert refusal.value.fields.keys() == {"userId", "role"}
+
+
 def test_numbers_are_clamped_or_refused() -> None:
     listing = messaging_pb2.ListConversationsRequest.DESCRIPTOR
 
@@ -171,6 +180,33 @@ def test_numbers_are_clamped_or_refused() -> None:
         messaging_pb2.SignUploadRequest.DESCRIPTOR, {"fileName": "a", "contentType": "b", "size": 0}
     )
     assert refused(listing, {"limit": True}) == {"limit": "must be a whole number"}
+
+
+def test_limits_are_told_in_figures() -> None:
+    asked = {"fileName": "a.pdf", "contentType": "application/pdf", "size": 52_428_801}
+
+    found = refused(messaging_pb2.SignUploadRequest.DESCRIPTOR, asked)
+
+    assert found == {"size": "must be between 1 and 52428800"}
+
+
+@pytest.mark.parametrize(
+    ("picture", "taken"),
+    [
+        (f"avatars/{ID}.jpg", True),
+        (f"uploads/{ID}.png", True),
+        ("https://empresa.com.br/ana.png", True),
+        ("ana.png", False),
+        (f"whatsapp-media/{ID}.jpg", False),
+        ("avatars/../secret.png", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_a_picture_is_an_address_or_a_file_of_ours(picture: str, taken: bool) -> None:
+    descriptor = identity_pb2.UpdateMyProfileRequest.DESCRIPTOR
+    body = {"avatarUrl": picture}
+
+    assert read(descriptor, body).avatar_url == picture if taken else refused(descriptor, body)
 
 
 def test_lists_in_a_query_are_repeated_or_separated_by_commas() -> None:

@@ -7,10 +7,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.auth import Revocations, admit
 from gateway.routes import ADMINS, ANYONE, PUBLIC, ROUTES, SUPERVISORS, Route
+from services.kit.errors import Unavailable
 from services.kit.tables import new_id
+from services.kit.tokens import People
 from tests.gateway.conftest import Staff
-from tests.gateway.house import PASSWORD, Front
+from tests.gateway.house import PASSWORD, Front, House
 
 CALLERS = ("anonymous", "forged", "deactivated", "demoted", "agent", "supervisor", "admin")
 ENDS_THE_SESSION = {"/api/auth/logout"}
@@ -127,6 +130,20 @@ async def test_who_is_let_in_is_what_the_table_says(front: Front, cast: Cast, ca
             wrong[name(route)] = (answer.status_code, code)
 
     assert wrong == {}
+
+
+async def test_nobody_is_let_in_before_it_is_known_who_was_shut_out(house: House) -> None:
+    identity = house.peer("identity")
+    people, revocations = People(identity.keys), Revocations(identity)
+    with pytest.raises(Unavailable):
+        await admit(f"Bearer {house.admin}", ANYONE, people, revocations)
+
+    following = asyncio.create_task(revocations.follow())
+    await asyncio.wait_for(revocations.caught_up.wait(), 10)
+
+    assert (await admit(f"Bearer {house.admin}", ANYONE, people, revocations))["role"] == "admin"
+    following.cancel()
+    await identity.close()
 
 
 @pytest.mark.parametrize("listed", LISTED)

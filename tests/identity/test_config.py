@@ -90,6 +90,8 @@ async def test_a_missing_configuration_is_refused(db: Database) -> None:
         {"working_days": [True]},
         {"require_account_approval": "perhaps"},
         {"allowed_email_domains": 7},
+        {"default_timezone": []},
+        {"setup_completed_at": 5},
     ],
 )
 async def test_what_would_trip_a_reader_is_refused_whole(db: Database, values: Any) -> None:

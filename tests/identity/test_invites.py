@@ -159,6 +159,19 @@ async def test_an_invitation_lives_a_week(db: Database, pass_time: Callable[[flo
     assert "invite_expired" in await emitted(db)
 
 
+async def test_an_invitation_that_the_clock_has_marked_says_still_that_it_is_too_late(
+    db: Database, pass_time: Callable[[float], None]
+) -> None:
+    token = (await invite(db)).invite.invite_token
+    pass_time(WEEK + 1)
+    await invites.expire(db)
+
+    with pytest.raises(InviteHasExpired):
+        await accept(db, token)
+
+    assert (await emitted(db)).count("invite_expired") == 1
+
+
 async def test_the_clock_marks_what_is_past_its_time_once(
     db: Database, pass_time: Callable[[float], None]
 ) -> None:

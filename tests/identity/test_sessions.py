@@ -6,6 +6,7 @@ from protos import identity_pb2 as pb
 from services.identity import sessions
 from services.identity.renewals import InvalidRefreshToken
 from services.identity.sessions import SessionNotFound
+from services.identity.users import UserNotFound
 from services.kit.db import Database
 from services.kit.tables import new_id
 from tests.identity.people import (
@@ -98,6 +99,13 @@ async def test_an_administrator_sees_and_ends_anybodys_sessions(db: Database) ->
     assert [one.id for one in listing.sessions] == [bia.session]
     (revocation,) = await rows(db, "select session_id from revocations")
     assert revocation.session_id == bia.session
+
+
+async def test_nobody_has_no_sessions_to_show(db: Database) -> None:
+    ana, _ = await admin_and_agent(db)
+
+    with pytest.raises(UserNotFound):
+        await run(db, sessions.list_user_sessions, ana, pb.ListUserSessionsRequest(user_id=new_id()))
 
 
 async def test_a_session_that_never_was_cannot_end(db: Database) -> None:

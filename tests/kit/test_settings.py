@@ -1,4 +1,4 @@
-"""Settings: what anybody could guess is refused in production, and every problem is named at once."""
+"""Settings: what anybody could guess is refused outside development, and every problem is named at once."""
 
 import os
 import subprocess
@@ -39,7 +39,10 @@ def start(process: str, environment: dict[str, str], patience: float = 60) -> tu
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("environment", [{"APP_ENV": "production"}, {"NODE_ENV": "production"}])
+@pytest.mark.parametrize(
+    "environment",
+    [{"APP_ENV": "production"}, {"NODE_ENV": "production"}, {"APP_ENV": "test"}, {"APP_ENV": "staging"}],
+)
 def test_every_bad_variable_is_named_at_once(environment: dict[str, str]) -> None:
     bad = {
         "JWT_SECRET": "your-secret-key",

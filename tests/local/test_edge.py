@@ -8,8 +8,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
 
 from deploy.local import infrastructure, ports, process
+from gateway import webhooks
+from gateway.routes import ROUTES
+from services.kit import idempotency
 
 FRONTEND = "http://localhost:5173"
 
@@ -39,6 +43,20 @@ def test_nothing_is_sent_twice_and_no_connection_is_upgraded() -> None:
 
     assert "retry_policy:" not in configuration
     assert "upgrade_configs" not in configuration
+
+
+def test_it_waits_longer_than_any_route_may_take() -> None:
+    hasty = {route.path for route in ROUTES if route.timeout >= patience(route.path)}
+
+    assert hasty == set()
+    assert patience(webhooks.PATH) == patience(f"{webhooks.PATH}/messages-upsert") > webhooks.BODY_TIMEOUT
+
+
+def test_a_claim_of_a_key_lives_longer_than_any_route_may_take() -> None:
+    """But for files: the key is claimed when the file is there."""
+    longest = max(route.timeout for route in ROUTES if route.keyed and not route.takes_file)
+
+    assert longest < idempotency.LEASE.total_seconds()
 
 
 async def test_its_own_errors_are_problems_with_the_callers_request_id(edge: httpx2.AsyncClient) -> None:
@@ -95,6 +113,22 @@ async def test_its_log_has_paths_but_neither_queries_nor_invitations(
     [entry] = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/api/events", 503)
     assert "secret" not in text
+
+
+def patience(path: str) -> float:
+    """Seconds that Envoy waits for the answer to a request, once it is here."""
+    configured = yaml.safe_load(infrastructure.edge(9000, 9100, [9001]))
+    [listener] = configured["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    [host] = manager["route_config"]["virtual_hosts"]
+    found = next(route for route in host["routes"] if leads(route["match"], path))
+    return float(found["route"]["timeout"].removesuffix("s"))
+
+
+def leads(match: dict[str, str], path: str) -> bool:
+    [(kind, value)] = match.items()
+    below = value.rstrip("/") + "/"
+    return path == value or (kind != "path" and path.startswith(below))
 
 
 async def logged(log: Path) -> bool:
