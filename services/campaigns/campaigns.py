@@ -8,10 +8,10 @@ from sqlalchemy import func, insert, literal, or_, select
 
 from protos import campaigns_pb2 as pb
 from protos import messaging_pb2 as messaging
-from services.campaigns import audience, days, lists, peers, quiet, templates, workspace
+from services.campaigns import audience, lists, peers, quiet, templates, workspace
 from services.campaigns.models import Campaign
 from services.campaigns.settings import reachable_hosts
-from services.kit import egress, pages
+from services.kit import days, egress, pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session

@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Select, func, insert, or_, select, true
 
 from protos import campaigns_pb2 as pb
 from protos import sales_pb2
-from services.campaigns import booking, days, links, lists, people
+from services.campaigns import booking, links, lists, people
 from services.campaigns.links import Links
 from services.campaigns.meeting_models import Attendee, Meeting
-from services.kit import pages
+from services.kit import days, pages
 from services.kit.actor import Actor
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session

@@ -20,13 +20,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from protos import sales_pb2 as pb
-from services.kit import pages
+from services.kit import days, pages
 from services.kit.actor import Actor
 from services.kit.db import Row, Session
-from services.kit.errors import Invalid
 from services.kit.pages import Page
 from services.kit.pb import fill
-from services.sales import days, words
+from services.sales import words
 from services.sales.leads import SHOWN
 from services.sales.models import STATUSES, Lead, LeadTotal
 
@@ -133,18 +132,11 @@ def _closer(request: pb.ListLeadsRequest) -> Conditions:
         query = words.query(request.search)
         conditions.append(Lead.words.op("@@")(cast(literal(query, Text()), TSQUERY)) if query else false())
     if request.date_from:
-        conditions.append(Lead.created_at >= _day(days.start, "dateFrom", request.date_from))
+        conditions.append(Lead.created_at >= days.start(request.date_from, "dateFrom"))
     if request.date_to:
-        conditions.append(Lead.created_at < _day(days.end, "dateTo", request.date_to))
+        conditions.append(Lead.created_at < days.end(request.date_to, "dateTo"))
     if request.HasField("min_score"):
         conditions.append(Lead.lead_score >= request.min_score)
     if request.tag:
         conditions.append(Lead.tags.contains([request.tag]))
     return conditions
-
-
-def _day(read: Callable[[str], Any], name: str, text: str) -> Any:
-    try:
-        return read(text)
-    except ValueError:
-        raise Invalid(fields={name: "is not a day or a time such as 2026-11-23"}) from None
