@@ -106,6 +106,13 @@ class Store:
         answer = await self._call("list_objects_v2", Prefix=prefix)
         return [str(one["Key"]) for one in answer.get("Contents", []) if one["LastModified"] < moment]
 
+    async def abandon(self, moment: datetime) -> None:
+        """Give up what somebody began to upload before and left: its parts are in no list and take room."""
+        answer = await self._call("list_multipart_uploads")
+        for one in answer.get("Uploads", []):
+            if one["Initiated"] < moment:
+                await self._call("abort_multipart_upload", Key=one["Key"], UploadId=one["UploadId"])
+
     def address(
         self, key: str, *, seconds: int = HOUR, disposition: str | None = None, mimetype: str | None = None
     ) -> str:

@@ -165,6 +165,7 @@ async def sweep(db: Database) -> None:
         await _erase(db, row.id, row.key)
     for key in await store().older(INCOMING, before):
         await store().delete(key)
+    await store().abandon(before)
 
 
 async def ensure_bucket() -> None:

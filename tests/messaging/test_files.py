@@ -277,6 +277,18 @@ async def test_the_sweep_takes_what_was_never_finished_and_nothing_else(db: Data
     assert await store().size(kept) == len(PNG)
 
 
+async def test_the_sweep_gives_up_uploads_that_nobody_goes_on_with() -> None:
+    client = store()._client()
+    begun = client.create_multipart_upload(Bucket=store().bucket, Key="incoming/left")
+
+    await store().abandon(now() - timedelta(hours=1))
+    young = client.list_multipart_uploads(Bucket=store().bucket).get("Uploads", [])
+    await store().abandon(now() + timedelta(hours=1))
+
+    assert begun["UploadId"] in {one["UploadId"] for one in young}
+    assert not client.list_multipart_uploads(Bucket=store().bucket).get("Uploads", [])
+
+
 async def test_what_is_stored_and_deleted_is_announced(session: Session) -> None:
     request = pb.CreateFileRequest(original_name="a.png", mime_type="image/png", extension=".png")
     key = (await files.create(session, MARIA, request)).key
