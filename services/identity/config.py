@@ -8,12 +8,12 @@ from zoneinfo import available_timezones
 import orjson
 
 from protos import identity_pb2 as pb
-from services.identity.settings import vault
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Row, Session
 from services.kit.errors import Invalid
 from services.kit.outbox import emit
+from services.kit.settings import vault
 from services.kit.tables import new_id
 
 

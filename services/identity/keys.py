@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
 
-from services.identity.settings import settings, vault
+from services.identity.settings import settings
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Session
+from services.kit.settings import vault
 from services.kit.tables import new_id
 
 # Whoever verifies tokens asks for an unknown key at most twice a minute: a key is known before it signs.

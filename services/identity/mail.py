@@ -10,12 +10,13 @@ import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 from protos import identity_pb2 as pb
-from services.identity.settings import IdentitySettings, settings, vault
+from services.identity.settings import IdentitySettings, settings
 from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
 from services.kit.errors import Unavailable
 from services.kit.log import log
 from services.kit.outbox import emit
+from services.kit.settings import vault
 from services.kit.tables import new_id
 
 REMEMBERED = timedelta(days=30)

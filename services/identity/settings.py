@@ -2,13 +2,11 @@
 
 import re
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from services.kit.crypto import Vault
 from services.kit.settings import ServiceSettings, load
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -35,7 +33,6 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 class IdentitySettings(ServiceSettings):
     messaging_addr: str = ""
 
-    jwt_secret_previous: SecretStr | None = None
     jwt_expires_in: Duration = timedelta(hours=1)
     jwt_refresh_expires_in: Duration = timedelta(days=7)
     auth_rotate_refresh: Literal["client", "always", "never"] = "client"
@@ -54,10 +51,3 @@ class IdentitySettings(ServiceSettings):
 def settings() -> IdentitySettings:
     configured: IdentitySettings = load(IdentitySettings)
     return configured
-
-
-@cache
-def vault() -> Vault:
-    previous = settings().jwt_secret_previous
-    older = (previous.get_secret_value(),) if previous else ()
-    return Vault(settings().jwt_secret.get_secret_value(), older)

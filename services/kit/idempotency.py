@@ -18,11 +18,11 @@ from google.protobuf.message_factory import GetMessageClass
 from services.kit import context
 from services.kit.actor import Actor
 from services.kit.clock import now
-from services.kit.crypto import Unreadable, Vault
+from services.kit.crypto import Unreadable
 from services.kit.db import Database, Session
 from services.kit.errors import Conflict
 from services.kit.log import log
-from services.kit.settings import Settings, load
+from services.kit.settings import vault
 
 KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=90)  # longer than any route waits: a claim that old belongs to nobody
@@ -137,12 +137,12 @@ async def _keep(session: Session, actor: Actor, request: Message, reply: Message
     packed.Pack(reply)
     text = base64.b64encode(packed.SerializeToString()).decode()
     name = _name(actor, request)
-    await session.run(KEEP, **name, reply=_vault().seal(_place(name), text))
+    await session.run(KEEP, **name, reply=vault().seal(_place(name), text))
 
 
 def _opened(sealed: str, name: dict[str, str]) -> Message:
     try:
-        text = _vault().open(_place(name), sealed)
+        text = vault().open(_place(name), sealed)
     except Unreadable as error:
         raise Conflict("What was answered to this Idempotency-Key can no longer be read.") from error
     packed = Anything.FromString(base64.b64decode(text))
@@ -152,7 +152,3 @@ def _opened(sealed: str, name: dict[str, str]) -> Message:
 
 def _place(name: dict[str, str]) -> str:
     return ":".join(("idempotency_keys", *name.values()))
-
-
-def _vault() -> Vault:
-    return Vault(load(Settings).jwt_secret.get_secret_value())

@@ -1,5 +1,7 @@
 """Settings every process has; a service adds its own. All problems are reported at once, with the mend."""
 
+import base64
+import binascii
 import json
 import os
 import re
@@ -19,11 +21,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from services.kit.crypto import Vault
+
 DEFAULT_SECRETS = {
     *("your-secret-key", "your-refresh-secret", "minioadmin", "postgres", "changeme", "secret", "password"),
     *("your-groq-api-key", "your-super-secret-jwt-key-change-in-production"),
 }
 SHORTEST_SECRET = 32
+SEED = 32
 PASSWORD = re.compile(r"//[^:/@]*:([^@/]*)@|password=(\S+)")
 
 Keys = Annotated[
@@ -47,6 +52,7 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=2.0, ge=0)  # from SIGTERM until the door closes: callers go elsewhere
 
     jwt_secret: SecretStr
+    jwt_secret_previous: SecretStr | None = None
     service_key: SecretStr
     service_keys: Keys
     default_timezone: str = "America/Sao_Paulo"
@@ -57,6 +63,17 @@ class Settings(BaseSettings):
         """Outside development. One by one, so that every bad variable is named at once."""
         if info.data.get("app_env") != "development" and (mend := _mend(str(info.field_name), value)):
             raise ValueError(mend)
+        return value
+
+    @field_validator("service_key", mode="after")
+    @classmethod
+    def refuse_what_is_no_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            seed = base64.b64decode(value.get_secret_value(), validate=True)
+        except (binascii.Error, ValueError):
+            seed = b""
+        if len(seed) != SEED:
+            raise ValueError(f"set {SEED} random bytes, as base64")
         return value
 
 
@@ -82,6 +99,15 @@ def load(kind: type[SomeSettings]) -> SomeSettings:
             print(f"{name or 'settings'}: {problem['msg']}", file=sys.stderr)  # noqa: T201
         print("Set these variables; .env.example explains each of them.", file=sys.stderr)  # noqa: T201
         sys.exit(78)
+
+
+@cache
+def vault() -> Vault:
+    """Seals under the secret; opens what the one before it sealed, too."""
+    settings = load(Settings)
+    previous = settings.jwt_secret_previous
+    older = (previous.get_secret_value(),) if previous else ()
+    return Vault(settings.jwt_secret.get_secret_value(), older)
 
 
 def _mend(name: str, value: Any) -> str | None:

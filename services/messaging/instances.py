@@ -16,9 +16,10 @@ from services.kit.clock import now, parse
 from services.kit.db import Database, Row, Session
 from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.pb import columns
+from services.kit.settings import vault
 from services.messaging.evolution.calls import Server
 from services.messaging.models import Conversation, Instance, InstanceSecret
-from services.messaging.settings import callable_hosts, vault
+from services.messaging.settings import callable_hosts
 
 ACKNOWLEDGED_WITHIN = timedelta(minutes=10)  # WhatsApp does it in a second
 HEARD_WITHIN = timedelta(hours=24)

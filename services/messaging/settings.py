@@ -7,13 +7,11 @@ from pydantic import SecretStr
 
 from services.kit import egress
 from services.kit.blobs import Store
-from services.kit.crypto import Vault
 from services.kit.egress import Policy
 from services.kit.settings import ServiceSettings, load
 
 
 class MessagingSettings(ServiceSettings):
-    jwt_secret_previous: SecretStr = SecretStr("")
     evolution_webhook_require_auth: bool | None = None
     evolution_media_mode: Literal["base64", "url"] = "base64"
     evolution_media_hosts: str = ""
@@ -39,12 +37,6 @@ class MessagingSettings(ServiceSettings):
 def settings() -> MessagingSettings:
     configured: MessagingSettings = load(MessagingSettings)
     return configured
-
-
-@cache
-def vault() -> Vault:
-    previous = settings().jwt_secret_previous.get_secret_value()
-    return Vault(settings().jwt_secret.get_secret_value(), (previous,) if previous else ())
 
 
 @cache

@@ -22,10 +22,10 @@ os.environ |= {
 from protos.messaging_pb2_grpc import add_MessagingServicer_to_server
 from services.identity import keys, peers
 from services.identity.models import Base
-from services.identity.settings import IdentitySettings, vault
+from services.identity.settings import IdentitySettings
 from services.kit import clock
 from services.kit.db import Database
-from services.kit.settings import load
+from services.kit.settings import load, vault
 from services.kit.tokens import Callers, People
 from services.messaging.rpc import Messaging
 

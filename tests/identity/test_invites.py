@@ -15,10 +15,10 @@ from services.identity.invites import (
     MayNotInviteAdmins,
 )
 from services.identity.registration import EmailDomainNotAllowed, UserExists
-from services.identity.settings import vault
 from services.kit.actor import Actor
 from services.kit.db import Database
 from services.kit.errors import TooMany
+from services.kit.settings import vault
 from services.kit.tables import new_id
 from tests.identity.people import (
     ADDRESS,

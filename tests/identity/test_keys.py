@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from services.identity import config, keys
-from services.identity.settings import vault
 from services.kit.crypto import Unreadable
 from services.kit.db import Database
+from services.kit.settings import vault
 from services.kit.tokens import People
 from tests.identity.people import GATEWAY, login, register, rows, together
 

@@ -7,9 +7,9 @@ import pytest
 
 from protos import identity_pb2 as pb
 from services.identity import mail
-from services.identity.settings import vault
 from services.kit.db import Database
 from services.kit.errors import Unavailable
+from services.kit.settings import vault
 from tests.fakes import smtp
 from tests.fakes.smtp import Mailbox
 from tests.identity.people import ANA, rows

@@ -10,9 +10,9 @@ from services.identity import hashing, members, passwords, users
 from services.identity.logins import InvalidCredentials
 from services.identity.passwords import InvalidResetToken
 from services.identity.renewals import InvalidRefreshToken
-from services.identity.settings import vault
 from services.kit.db import Database
 from services.kit.errors import TooMany
+from services.kit.settings import vault
 from services.kit.tables import new_id
 from tests.identity.people import (
     ADDRESS,

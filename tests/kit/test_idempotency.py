@@ -11,9 +11,11 @@ from protos import messaging_pb2 as pb
 from services.kit import context, idempotency, retention
 from services.kit.actor import Actor
 from services.kit.clock import now
+from services.kit.crypto import Vault
 from services.kit.db import Database, Session
-from services.kit.errors import Refusal, Unavailable
+from services.kit.errors import Conflict, Refusal, Unavailable
 from services.kit.idempotency import KeyReused, Replayed, StillAtWork
+from services.kit.settings import vault
 from services.kit.tables import new_id
 from tests.support import JOAO, MARIA
 
@@ -62,6 +64,22 @@ async def effects(db: Database, id: str) -> int:
 async def together(*calls: Any) -> list[Any]:
     """At once, each in a task of its own; refusals are results."""
     return await asyncio.gather(*(asyncio.create_task(call) for call in calls), return_exceptions=True)
+
+
+async def test_an_answer_is_repeated_after_the_secret_has_changed(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, id = new_id(), new_id()
+    first, _ = await command(db, key, id)
+    old = vault().secret
+
+    monkeypatch.setattr(idempotency, "vault", lambda: Vault("another secret of thirty-two bytes", (old,)))
+    again, replayed = await command(db, key, id)
+    monkeypatch.setattr(idempotency, "vault", lambda: Vault("another secret of thirty-two bytes"))
+    with pytest.raises(Conflict):
+        await command(db, key, id)
+
+    assert (again, replayed) == (first, True)
 
 
 async def test_a_hundred_commands_at_once_have_one_effect_and_one_answer(db: Database) -> None:

@@ -14,7 +14,7 @@ PROCESSES = [
 ]
 GOOD = {
     "JWT_SECRET": "0123456789abcdef0123456789abcdef",
-    "SERVICE_KEY": "x" * 44,
+    "SERVICE_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "SERVICE_KEYS": "{}",
     "GRPC_PORT": "0",
     "DATABASE_URL": "postgresql://convo:a-password-of-our-own@127.0.0.1:9/convo",
@@ -74,6 +74,14 @@ def test_no_process_starts_in_production_with_a_secret_that_is_none(process: str
     assert code == 78
     assert "JWT_SECRET:" in said
     assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize("key", ["", "not base64", "c2hvcnQ="])
+def test_a_key_that_signs_nothing_is_named(key: str) -> None:
+    code, said = start("services.sales", {**GOOD, "SERVICE_KEY": key})
+
+    assert code == 78
+    assert "SERVICE_KEY:" in said
 
 
 def test_development_takes_what_is_given() -> None:

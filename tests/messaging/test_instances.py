@@ -8,12 +8,13 @@ from services.kit.crypto import Vault
 from services.kit.db import Database
 from services.kit.egress import AddressNotAllowed, Policy
 from services.kit.errors import Invalid
+from services.kit.settings import vault
 from services.messaging import endpoints, instances, probes, sending
 from services.messaging.endpoints import WebhookNotSet
 from services.messaging.evolution import calls
 from services.messaging.instances import InstanceInUse, InstanceNotFound, NameTaken
 from services.messaging.probes import CheckFailed
-from services.messaging.settings import settings, vault
+from services.messaging.settings import settings
 from tests.fakes.evolution_rest_chats import picture_of
 from tests.messaging.builders import announced, inbox, make_instance, receive, upsert
 from tests.messaging.conftest import Shop
