@@ -48,7 +48,7 @@ async def answer(db: Database, event: MessageReceived) -> None:
     await asyncio.sleep((settled - now()).total_seconds())
     context.limit(LIMIT)
     turn = await _heard(db, event)
-    if turn.thread.last_customer_message_id != event.message_id:
+    if turn is None:
         log.info("reply_superseded", message_id=event.message_id)
         return
     is_old = turn.started - parse(event.timestamp) > ANSWERED_WITHIN
@@ -57,11 +57,19 @@ async def answer(db: Database, event: MessageReceived) -> None:
         await _note_skip(db, turn, outcome.reason)
 
 
-async def _heard(db: Database, event: MessageReceived) -> Turn:
-    """The turn, once what was spoken is written down, or will not be soon."""
+async def _heard(db: Database, event: MessageReceived) -> Turn | None:
+    """The turn, once what was spoken is written down, or will not be soon; none where more was said.
+
+    Who deletes the message, or writes very many after it, has said something else by now.
+    """
     patience = now() + TRANSCRIPTION
     while True:
-        turn = await turns.load(db, event.conversation_id, event.message_id)
+        try:
+            turn = await turns.load(db, event.conversation_id, event.message_id)
+        except turns.MessageNotFound:
+            return None
+        if turn.thread.last_customer_message_id != event.message_id:
+            return None
         target = turn.target
         if target is None or target.transcription_status not in WAITING or now() >= patience:
             return turn

@@ -80,6 +80,29 @@ async def test_of_a_burst_only_the_last_message_is_answered(
     assert chat.heard == [HOURS]
 
 
+async def test_of_a_flood_the_last_message_is_answered_and_the_first_are_let_go(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    events = [*(chat.says("Oi") for _ in range(turns.HISTORY)), chat.says(QUESTION)]
+
+    for event in events:
+        await replies.answer(db, event)
+
+    assert chat.heard == [HOURS]
+
+
+async def test_what_the_customer_deleted_is_not_answered(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    event = chat.says(QUESTION)
+    chat.messages.clear()
+
+    await replies.answer(db, event)
+
+    assert await actions(db, chat) == []
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
