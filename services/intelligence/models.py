@@ -173,7 +173,7 @@ class Feedback(Base):
     conversation_id: Mapped[Id] = mapped_column(index=True)
     message_id: Mapped[Id | None]
     rating: Mapped[int | None] = mapped_column(index=True)
-    feedback_type: Mapped[str]
+    feedback_type: Mapped[str | None]
     comment: Mapped[str | None]
     corrected_response: Mapped[str | None]
     correction_reason: Mapped[str | None]
