@@ -7,8 +7,8 @@ from services.intelligence.turns import Turn
 from services.kit.clock import now
 
 
-def skipped(reason: str) -> pb.RespondResponse:
-    return pb.RespondResponse(skipped=True, reason=reason)
+def skipped(reason: str, log_id: str | None = None) -> pb.RespondResponse:
+    return pb.RespondResponse(skipped=True, reason=reason, log_id=log_id)
 
 
 def shown(turn: Turn, draft: Draft, log_id: str) -> pb.RespondResponse:

@@ -53,7 +53,7 @@ async def answer(db: Database, event: MessageReceived) -> None:
         return
     is_old = turn.started - parse(event.timestamp) > ANSWERED_WITHIN
     outcome = outcomes.skipped("too_old") if is_old else await execute(db, turn)
-    if outcome.skipped and outcome.reason != schedules.SKIPPED:
+    if outcome.skipped and not outcome.log_id:
         await _note_skip(db, turn, outcome.reason)
 
 
@@ -157,7 +157,7 @@ async def _send(db: Database, turn: Turn, draft: Draft, log_id: str) -> pb.Respo
     try:
         reply = await deliveries.send(db, turn, draft, log_id)
     except deliveries.TurnTaken as taken:
-        return outcomes.skipped(str(taken))
+        return outcomes.skipped(str(taken), log_id)
     except deliveries.NotDelivered:
         async with db.begin() as session:
             entry = outcomes.entry(turn, "response_generated", draft, reason="ai_failure")
@@ -199,9 +199,9 @@ async def _wish(db: Database, turn: Turn, draft: Draft, by_rules: Wish | None) -
 async def _pass_to_calendar(db: Database, turn: Turn, wish: Wish) -> pb.RespondResponse:
     """Who wants to meet is answered by campaigns, with times that are free."""
     async with db.begin() as session:
-        await logs.add(session, outcomes.entry(turn, "skipped", reason=schedules.SKIPPED))
+        log_id = await logs.add(session, outcomes.entry(turn, "skipped", reason=schedules.SKIPPED))
         await emit(session, schedules.event(wish, turn.conversation_id, turn.message_id))
-    return outcomes.skipped(schedules.SKIPPED)
+    return outcomes.skipped(schedules.SKIPPED, log_id)
 
 
 async def _propose(db: Database, turn: Turn, draft: Draft) -> pb.RespondResponse:

@@ -194,6 +194,7 @@ async def test_who_takes_the_turn_while_the_agent_writes_keeps_it(
 
     assert (outcome.skipped, outcome.reason) == (True, "already_answered")
     assert chat.heard == []
+    assert await actions(db, chat) == [("skipped", "already_answered")]
 
 
 async def test_the_answer_waits_for_the_burst_to_end(
