@@ -66,13 +66,17 @@ def generated(turn: Turn, draft: Draft, log_id: str, *, should_send: bool) -> pb
     )
 
 
-def gap(turn: Turn) -> pb.KnowledgeGapDetected:
-    return pb.KnowledgeGapDetected(
+def gaps(turn: Turn, draft: Draft) -> list[pb.KnowledgeGapDetected]:
+    """The question, where no entry answers it and the agent is unsure too."""
+    if not draft.is_gap or draft.confidence >= turn.agent.confidence_threshold:
+        return []
+    gap = pb.KnowledgeGapDetected(
         conversation_id=turn.conversation_id,
         message_id=turn.message_id,
         question=privacy.masked(turn.question)[:500],
         sector_id=conversations.sector(turn.thread),
     )
+    return [gap]
 
 
 def _elapsed(turn: Turn) -> int:

@@ -34,6 +34,7 @@ ANSWERED_WITHIN = timedelta(hours=1)  # what was written earlier, and fetched af
 LIMIT = 50.0  # of the minute that an event may take
 TRANSCRIPTION = timedelta(seconds=20)
 WAITING = {"pending", "processing"}
+UNKNOWING = {"low_confidence", "ai_suggested"}  # other reasons say nothing of what is known
 
 
 async def answer(db: Database, event: MessageReceived) -> None:
@@ -88,7 +89,7 @@ async def preview(db: Database, turn: Turn) -> pb.RespondResponse:
     if reason := turns.skip_reason(turn):
         return outcomes.skipped(reason)
     draft = await drafts.write(db, turn)
-    if not draft.text:
+    if not draft.text and draft.escalation in (None, "ai_failure"):
         raise draft.failure or _no_draft()
     reason = turns.call_for_a_person(turn) or escalations.reason(turn, draft)
     outside = turns.is_outside_hours(turn)
@@ -148,7 +149,8 @@ async def _begin(db: Database, turn: Turn, draft: Draft) -> str:
     async with db.begin() as session:
         row = await sessions.opened(session, turn.conversation_id, turn.mode)
         log_id = await logs.add(session, outcomes.entry(turn, "response_generated", draft, session_id=row.id))
-        await emit(session, outcomes.generated(turn, draft, log_id, should_send=True))
+        generated = outcomes.generated(turn, draft, log_id, should_send=True)
+        await emit(session, generated, *outcomes.gaps(turn, draft))
     return log_id
 
 
@@ -177,8 +179,8 @@ async def _escalate(
     async with db.begin() as session:
         entry = outcomes.entry(turn, "response_generated", draft, reason=why, keyword=keyword)
         log_id = await logs.add(session, entry)
-        if draft and draft.is_gap and why == "low_confidence":
-            await emit(session, outcomes.gap(turn))
+        if draft and why in UNKNOWING:
+            await emit(session, *outcomes.gaps(turn, draft))
     return await escalations.hand_over(db, turn, why, log_id, keyword=keyword)
 
 
@@ -208,7 +210,8 @@ async def _propose(db: Database, turn: Turn, draft: Draft) -> pb.RespondResponse
     """A draft for the person who attends; nothing is sent."""
     async with db.begin() as session:
         log_id = await logs.add(session, outcomes.entry(turn, "draft_created", draft))
-        await emit(session, outcomes.generated(turn, draft, log_id, should_send=False))
+        generated = outcomes.generated(turn, draft, log_id, should_send=False)
+        await emit(session, generated, *outcomes.gaps(turn, draft))
     return outcomes.shown(turn, draft, log_id)
 
 

@@ -263,6 +263,19 @@ async def test_a_preview_without_model_or_entry_says_how_to_mend_it(db: Database
     assert "GROQ_API_KEY" in str(refused.value.details["mend"])
 
 
+async def test_a_preview_without_words_still_says_that_a_person_is_wished_for(
+    db: Database, groq: Groq, desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    chat.says("Isso eu só trato com gente")
+    groq.always = reply("", shouldEscalate=True, escalationReason="customer_request")
+
+    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+
+    assert (shown.success, shown.response, shown.should_send) == (True, "", False)
+    assert shown.escalation_reason == "customer_request"
+
+
 async def test_the_model_answers_with_what_the_company_knows(
     db: Database, databases: dict[str, Database], groq: Groq, desk: Desk
 ) -> None:
