@@ -66,6 +66,16 @@ async def test_two_messages_are_too_few_for_a_feeling(db: Database, desk: Desk) 
     assert (shown.success, shown.code, shown.messages_found) == (False, "insufficient_messages", 2)
 
 
+async def test_files_do_not_hide_what_was_said_before_them(db: Database, desk: Desk) -> None:
+    chat = chat_of(desk, *ANGRY)
+    for _ in range(sentiment.MESSAGES):
+        chat.says("", kind="image")
+
+    shown = await feel(db, chat)
+
+    assert (shown.analysis.sentiment, shown.analysis.messages_analyzed) == ("negative", len(ANGRY))
+
+
 async def test_a_feeling_is_current_once_and_kept_as_history_each_time(db: Database, desk: Desk) -> None:
     chat = chat_of(desk, *ANGRY)
     first = await feel(db, chat)
