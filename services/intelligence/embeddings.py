@@ -16,12 +16,17 @@ _thread = ThreadPoolExecutor(1, "embeddings")
 
 
 async def of(texts: list[str]) -> Vector:
-    """One row for each text."""
-    return await asyncio.get_running_loop().run_in_executor(_thread, vectors, texts)
+    """One row for each text. Text by text, so that a customer's question waits for no long thread."""
+    run = asyncio.get_running_loop().run_in_executor
+    return _rows([await run(_thread, _vector, text[:LONGEST]) for text in texts])
 
 
 def vectors(texts: list[str]) -> Vector:
-    return np.array([_vector(text[:LONGEST]) for text in texts], np.float32).reshape(-1, 384)
+    return _rows([_vector(text[:LONGEST]) for text in texts])
+
+
+def _rows(found: list[Vector]) -> Vector:
+    return np.array(found, np.float32).reshape(-1, 384)
 
 
 @lru_cache(2048)
