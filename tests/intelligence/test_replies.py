@@ -133,6 +133,22 @@ async def test_nobody_answers_a_conversation_that_is_answered(db: Database, desk
     assert await actions(db, chat) == [("skipped", "already_answered")]
 
 
+async def test_a_message_that_was_long_on_its_way_is_not_answered_by_what_left_before_it_came(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    chat.says("Oi")
+    chat.hears("Olá! Como posso ajudar?", origin="ai")
+    late = chat.says(QUESTION)
+    chat.messages[-1].created_at = rfc3339(now() + timedelta(seconds=1))
+    chat.messages.insert(1, chat.messages.pop())  # written before the answer to the first
+
+    await replies.answer(db, late)
+
+    assert chat.heard[-1] == HOURS
+
+
 async def test_an_unknown_conversation_is_not_found(db: Database, desk: Desk) -> None:
     with pytest.raises(NotFound):
         await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=new_id()))
