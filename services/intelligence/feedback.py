@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protos import intelligence_pb2 as pb
 from services.intelligence import conversations, examples, learning, threads
-from services.intelligence.models import Feedback
+from services.intelligence.learning_models import Feedback
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session
