@@ -67,7 +67,7 @@ async def compose(db: Database, actor: Actor, request: pb.ComposeMessageRequest)
         "compose",
         (
             {"role": "system", "content": "\n\n".join(part for part in parts if part)},
-            {"role": "user", "content": f"<texto>\n{material.replace('</texto>', '')}\n</texto>"},
+            {"role": "user", "content": tasks.enclosed("texto", material)},
         ),
         temperature=0.7 if request.action != "fix_grammar" else 0.2,
         max_tokens=500,
@@ -128,7 +128,7 @@ async def _background(request: pb.ComposeMessageRequest) -> str:
     context = await conversations.read(request.conversation_id, MESSAGES)
     talk = conversations.transcript([*context.messages])
     name = f"Nome do cliente: {context.contact.name}\n" if context.contact.name else ""
-    return f"{name}{tasks.DATA}\n<conversa>\n{talk.replace('</conversa>', '')}\n</conversa>"
+    return f"{name}{tasks.DATA}\n{tasks.enclosed('conversa', talk)}"
 
 
 def _intention(request: pb.ComposeMessageRequest) -> str:

@@ -31,7 +31,7 @@ async def send(db: Database, turn: Turn, draft: Draft, log_id: str) -> str:
     if not delivered.accepted or delivered.message.status == "failed":
         why = delivered.reason or "not_delivered"
         async with db.begin() as session:
-            await logs.fail(session, log_id, why)
+            await logs.drop(session, log_id, "error" if delivered.accepted else "skipped", why)
         raise NotDelivered if delivered.accepted else TurnTaken(why)
     reply = delivered.message.id
     async with db.begin() as session:

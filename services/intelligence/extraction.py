@@ -41,8 +41,10 @@ async def extract(
     entries = [
         NewEntry(category=item.category[:100], question=item.question[:1000], answer=item.answer[:10_000])
         for item in facts.items
-        if item.question.strip() and privacy.masked(item.answer) == item.answer
+        if item.question.strip() and _is_about_nobody(item)
     ]
+    if not entries:
+        return pb.ExtractKnowledgeResponse(success=True, confidence=facts.confidence, model=answer.model)
     stored = await peers.knowledge.ManageEntry(
         ManageEntryRequest(entries=entries, source="conversation"), timeout=20.0
     )
@@ -53,3 +55,8 @@ async def extract(
         confidence=facts.confidence,
         model=answer.model,
     )
+
+
+def _is_about_nobody(fact: outputs.OneFact) -> bool:
+    said = f"{fact.question}\n{fact.answer}"
+    return privacy.masked(said) == said

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protos import intelligence_pb2 as pb
 from services.intelligence import conversations, examples, learning, threads
-from services.intelligence.models import Feedback
+from services.intelligence.learning_models import Feedback
 from services.kit.actor import Actor
 from services.kit.clock import now
 from services.kit.db import Database, Row, Session
@@ -54,7 +54,12 @@ ANSWER = """
         (id = %(log)s::uuid or (%(log)s::uuid is null and reply_message_id = %(message)s::uuid))
     order by created_at desc limit 1
 """
-RATE_AGAIN = "update ai_response_feedback set learned_at = %(at)s where id = %(id)s"
+LEARNED = "update ai_response_feedback set learned_at = %(at)s where id = %(id)s"
+FORGET = """
+    delete from learning_examples
+    where conversation_id = %(conversation)s and marked_as_good_by = %(by)s
+      and (message_id = %(message)s::uuid or input_context = %(input)s)
+"""
 
 
 async def learn(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.LearnResponse:
@@ -74,10 +79,11 @@ async def give(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.Learn
         request.HasField("rating") or request.feedback or request.feedback_type or request.corrected_response
     ):
         raise NothingToLearn
-    await conversations.read(request.conversation_id, 0)
+    context = await conversations.read(request.conversation_id, 0)
+    sector = request.sector_id or conversations.sector(context)
     async with db.begin() as session:
         answer = await _answer(session, request)
-        kind = request.feedback_type or BY_RATING.get(request.rating, "helpful")
+        kind = request.feedback_type or _kind(request)
         id = await _store(session, actor, request, answer, kind)
         await emit(
             session,
@@ -89,9 +95,9 @@ async def give(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.Learn
                 given_by=actor.id,
             ),
         )
-        example = await _example(session, actor, request, answer)
+        example = await _example(session, actor, request, answer, sector)
         if example:
-            await session.run(RATE_AGAIN, id=id, at=now())
+            await session.run(LEARNED, id=id, at=now())
     return pb.LearnResponse(
         success=True,
         message="Feedback recorded",
@@ -129,6 +135,11 @@ async def mark_good(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.
     return pb.LearnResponse(success=True, example=example, learning_example_id=example.id)
 
 
+def _kind(request: pb.LearnRequest) -> str | None:
+    """Who corrects an answer finds it wrong; a comment alone says neither."""
+    return BY_RATING.get(request.rating) or ("incorrect" if request.corrected_response else None)
+
+
 async def _answer(session: Session, request: pb.LearnRequest) -> Row | None:
     """The answer that is judged. Named but unknown is refused; not named is fine."""
     if not request.log_id and not request.message_id:
@@ -145,7 +156,7 @@ async def _answer(session: Session, request: pb.LearnRequest) -> Row | None:
 
 
 async def _store(
-    session: Session, actor: Actor, request: pb.LearnRequest, answer: Row | None, kind: str
+    session: Session, actor: Actor, request: pb.LearnRequest, answer: Row | None, kind: str | None
 ) -> str:
     given: dict[str, Any] = {
         "conversation_id": request.conversation_id,
@@ -168,15 +179,25 @@ async def _store(
 
 
 async def _example(
-    session: Session, actor: Actor, request: pb.LearnRequest, answer: Row | None
+    session: Session, actor: Actor, request: pb.LearnRequest, answer: Row | None, sector: str | None
 ) -> pb.Example | None:
+    """What this judgement teaches, instead of what this person's last one did."""
     if answer is None or not answer.input_message:
         return None
+    await session.run(
+        FORGET,
+        conversation=request.conversation_id,
+        by=actor.id,
+        message=answer.reply_message_id,
+        input=answer.input_message,
+    )
     common: dict[str, Any] = {
         "conversation_id": request.conversation_id,
         "message_id": answer.reply_message_id,
         "input_context": answer.input_message,
-        "sector_id": request.sector_id or None,
+        "sector_id": sector,
+        "marked_as_good_by": actor.id,
+        "marked_at": now(),
     }
     if request.corrected_response:
         return await examples.add(
@@ -195,7 +216,5 @@ async def _example(
             ideal_response=answer.ai_response,
             scenario_type="manual",
             quality_score=request.rating / 5,
-            marked_as_good_by=actor.id,
-            marked_at=now(),
         )
     return None

@@ -38,15 +38,18 @@ async def chat(ask: Ask, model: str, timeout: float) -> Answer:
         raise _failure(error) from error
     except (groq.APIError, ValueError) as error:
         raise providers.Down from error
-    usage = completion.usage
-    return Answer(
-        text=completion.choices[0].message.content or "" if completion.choices else "",
-        provider="groq",
-        model=model,
-        prompt_tokens=usage.prompt_tokens if usage else 0,
-        completion_tokens=usage.completion_tokens if usage else 0,
-        limits=providers.limits(raw.headers),
-    )
+    try:
+        usage = completion.usage
+        return Answer(
+            text=completion.choices[0].message.content or "",
+            provider="groq",
+            model=model,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+            limits=providers.limits(raw.headers),
+        )
+    except (AttributeError, IndexError, TypeError) as error:  # the SDK does not look at what it is given
+        raise providers.Unusable from error
 
 
 async def models() -> set[str]:

@@ -22,6 +22,7 @@ REFUSED_FOR = 60.0  # a key that was refused is not tried again at once
 BREAKS_AFTER = 3
 BROKEN_FOR = 15.0
 SHORT_WAIT = 2.0  # a throttled call is worth waiting for only that long
+LEAST_TIME = 0.5  # whoever has waited for the others until then asks nobody, and blames nobody
 ALL = "*"
 
 
@@ -114,6 +115,8 @@ async def complete(db: Database, ask: Ask) -> Answer:
     failed: Refusal = AiUnavailable()
     async with provider.busy:
         for model in models:
+            if ends - time.monotonic() < LEAST_TIME:
+                break
             try:
                 return await _ask_model(db, ask, model, ends)
             except providers.CallFailed as error:
@@ -121,7 +124,7 @@ async def complete(db: Database, ask: Ask) -> Answer:
                 log.warning(
                     "model_failed", model=model, capability=ask.capability, error=type(error).__name__
                 )
-            if ends - time.monotonic() < 0.5 or isinstance(failed, AiCredentialsInvalid):
+            if isinstance(failed, AiCredentialsInvalid):
                 break
     raise failed
 

@@ -17,7 +17,7 @@ FINISH = """
     where id = %(id)s and action = 'response_generated'
     returning id
 """
-FAIL = "update ai_agent_logs set action = 'error', reason = %(reason)s where id = %(id)s"
+DROP = "update ai_agent_logs set action = %(action)s, reason = %(reason)s where id = %(id)s"
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,6 @@ async def finish(session: Session, id: str, action: str, reply: str | None) -> b
     return await session.first(FINISH, id=id, action=action, reply=reply) is not None
 
 
-async def fail(session: Session, id: str, reason: str) -> None:
-    await session.run(FAIL, id=id, reason=reason)
+async def drop(session: Session, id: str, action: str, reason: str) -> None:
+    """What was decided on and did not come to pass: `skipped`, or an `error`."""
+    await session.run(DROP, id=id, action=action, reason=reason)

@@ -9,6 +9,8 @@ from services.intelligence import providers
 from services.intelligence.providers import Answer, Ask
 from services.intelligence.settings import IntelligenceSettings
 
+models = None  # their lists name files, or `llama3:latest` where `llama3` is asked for: nothing to go by
+
 _client: httpx2.AsyncClient
 
 
@@ -45,22 +47,16 @@ async def chat(ask: Ask, model: str, timeout: float) -> Answer:
         raise providers.Unusable from error
 
 
-async def models() -> set[str]:
-    try:
-        reply = await _client.get("models", timeout=10)
-        return {row["id"] for row in reply.raise_for_status().json()["data"]}
-    except (httpx2.HTTPError, KeyError, TypeError, ValueError) as error:
-        raise providers.Down from error
-
-
 async def _post(body: dict[str, Any], timeout: float) -> dict[str, Any]:
     try:
         reply = await _client.post("chat/completions", content=orjson.dumps(body), timeout=timeout)
         said = orjson.loads(reply.content)
     except (httpx2.HTTPError, orjson.JSONDecodeError) as error:
         raise providers.Down from error
-    if reply.status_code >= 400 or not isinstance(said, dict):
+    if reply.status_code >= 400:
         raise providers.failure(reply.status_code, _code(said), reply.headers)
+    if not isinstance(said, dict):
+        raise providers.Unusable
     return said
 
 

@@ -27,7 +27,11 @@ class TooLong(CallFailed):
 
 
 class Unusable(CallFailed):
-    """The request was refused, or the answer is not what was asked for."""
+    """The answer is not what was asked for: another try may do."""
+
+
+class Refused(CallFailed):
+    """The request is not accepted as it is, and will not be the next time."""
 
 
 class Throttled(CallFailed):
@@ -98,13 +102,13 @@ def failure(status: int, code: str, headers: Mapping[str, str]) -> CallFailed:
         return Throttled(seconds(headers.get("retry-after", "")) or 10.0)
     if status in (401, 403):
         return KeyRefused()
-    if code in ("model_not_found", "model_decommissioned"):
+    if (status == 404 and code != "unknown_url") or code == "model_decommissioned":
         return ModelGone()
     if status == 413 or code == "context_length_exceeded":
         return TooLong()
     if status >= 500 or status == 408:
         return Down()
-    return Unusable()
+    return Unusable() if code in ("json_validate_failed", "tool_use_failed") else Refused()
 
 
 def limits(headers: Mapping[str, str]) -> Limits:

@@ -6,14 +6,13 @@ from datetime import timedelta
 from protos import intelligence_pb2 as pb
 from protos.messaging_pb2 import MessageReceived
 from services.intelligence import (
-    conversations,
     deliveries,
     drafts,
     escalations,
     hours,
     llm,
     logs,
-    privacy,
+    outcomes,
     schedules,
     sessions,
     turns,
@@ -31,12 +30,11 @@ from services.kit.log import log
 from services.kit.outbox import emit
 from services.kit.settings import load
 
-ANSWERED_WITHIN = timedelta(
-    hours=1
-)  # what was written earlier, and fetched after an outage, waits for people
+ANSWERED_WITHIN = timedelta(hours=1)  # what was written earlier, and fetched after an outage, is for people
 LIMIT = 50.0  # of the minute that an event may take
 TRANSCRIPTION = timedelta(seconds=20)
 WAITING = {"pending", "processing"}
+UNKNOWING = {"low_confidence", "ai_suggested"}  # other reasons say nothing of what is known
 
 
 async def answer(db: Database, event: MessageReceived) -> None:
@@ -51,20 +49,28 @@ async def answer(db: Database, event: MessageReceived) -> None:
     await asyncio.sleep((settled - now()).total_seconds())
     context.limit(LIMIT)
     turn = await _heard(db, event)
-    if turn.thread.last_customer_message_id != event.message_id:
+    if turn is None:
         log.info("reply_superseded", message_id=event.message_id)
         return
     is_old = turn.started - parse(event.timestamp) > ANSWERED_WITHIN
-    outcome = skipped("too_old") if is_old else await execute(db, turn)
-    if outcome.skipped and outcome.reason != schedules.SKIPPED:
+    outcome = outcomes.skipped("too_old") if is_old else await execute(db, turn)
+    if outcome.skipped and not outcome.log_id:
         await _note_skip(db, turn, outcome.reason)
 
 
-async def _heard(db: Database, event: MessageReceived) -> Turn:
-    """The turn, once what was spoken is written down, or will not be soon."""
+async def _heard(db: Database, event: MessageReceived) -> Turn | None:
+    """The turn, once what was spoken is written down, or will not be soon; none where more was said.
+
+    Who deletes the message, or writes very many after it, has said something else by now.
+    """
     patience = now() + TRANSCRIPTION
     while True:
-        turn = await turns.load(db, event.conversation_id, event.message_id)
+        try:
+            turn = await turns.load(db, event.conversation_id, event.message_id)
+        except turns.MessageNotFound:
+            return None
+        if turn.thread.last_customer_message_id != event.message_id:
+            return None
         target = turn.target
         if target is None or target.transcription_status not in WAITING or now() >= patience:
             return turn
@@ -81,16 +87,16 @@ async def respond(db: Database, actor: Actor, request: pb.RespondRequest) -> pb.
 async def preview(db: Database, turn: Turn) -> pb.RespondResponse:
     """A dry run: it always shows the draft, and says what would have stood in its way."""
     if reason := turns.skip_reason(turn):
-        return skipped(reason)
+        return outcomes.skipped(reason)
     draft = await drafts.write(db, turn)
-    if not draft.text:
+    if not draft.text and draft.escalation in (None, "ai_failure"):
         raise draft.failure or _no_draft()
     reason = turns.call_for_a_person(turn) or escalations.reason(turn, draft)
     outside = turns.is_outside_hours(turn)
     sends = turn.mode == "ai" and turn.agent.auto_reply_enabled and not reason and not outside
     async with db.begin() as session:
-        log_id = await logs.add(session, _entry(turn, "response_generated", draft, is_preview=True))
-    shown = _shown(turn, draft, log_id)
+        log_id = await logs.add(session, outcomes.entry(turn, "response_generated", draft, is_preview=True))
+    shown = outcomes.shown(turn, draft, log_id)
     shown.MergeFrom(
         pb.RespondResponse(
             should_send=sends,
@@ -105,16 +111,16 @@ async def preview(db: Database, turn: Turn) -> pb.RespondResponse:
 async def execute(db: Database, turn: Turn) -> pb.RespondResponse:
     """Answer, hand over to a person, or stay silent: the first check that matches decides."""
     if reason := turns.skip_reason(turn):
-        return skipped(reason)
+        return outcomes.skipped(reason)
     if turns.is_begun(turn):
         return await _resume(db, turn)
     if turns.waits_for_a_person(turn):
-        return skipped("human_mode")
+        return outcomes.skipped("human_mode")
     if word := turns.keyword(turn):
         return await _escalate(db, turn, "keyword_match", keyword=word)
     if turns.is_outside_hours(turn):
         await _tell_closed(db, turn)
-        return skipped("outside_hours")
+        return outcomes.skipped("outside_hours")
     if reason := turns.call_for_a_person(turn):
         return await _escalate(db, turn, reason)
     by_rules = schedules.found_in(turn.question, turn.before, turn.local_time)
@@ -142,20 +148,21 @@ async def _resume(db: Database, turn: Turn) -> pb.RespondResponse:
 async def _begin(db: Database, turn: Turn, draft: Draft) -> str:
     async with db.begin() as session:
         row = await sessions.opened(session, turn.conversation_id, turn.mode)
-        log_id = await logs.add(session, _entry(turn, "response_generated", draft, session_id=row.id))
-        await emit(session, _generated(turn, draft, log_id, should_send=True))
+        log_id = await logs.add(session, outcomes.entry(turn, "response_generated", draft, session_id=row.id))
+        generated = outcomes.generated(turn, draft, log_id, should_send=True)
+        await emit(session, generated, *outcomes.gaps(turn, draft))
     return log_id
 
 
 async def _send(db: Database, turn: Turn, draft: Draft, log_id: str) -> pb.RespondResponse:
-    shown = _shown(turn, draft, log_id)
+    shown = outcomes.shown(turn, draft, log_id)
     try:
         reply = await deliveries.send(db, turn, draft, log_id)
     except deliveries.TurnTaken as taken:
-        return skipped(str(taken))
+        return outcomes.skipped(str(taken), log_id)
     except deliveries.NotDelivered:
         async with db.begin() as session:
-            entry = _entry(turn, "response_generated", draft, reason="ai_failure")
+            entry = outcomes.entry(turn, "response_generated", draft, reason="ai_failure")
             log_id = await logs.add(session, entry)
         await escalations.request_person(db, turn, "ai_failure", log_id)
         shown.MergeFrom(
@@ -170,10 +177,10 @@ async def _escalate(
     db: Database, turn: Turn, why: str, *, keyword: str | None = None, draft: Draft | None = None
 ) -> pb.RespondResponse:
     async with db.begin() as session:
-        entry = _entry(turn, "response_generated", draft, reason=why, keyword=keyword)
+        entry = outcomes.entry(turn, "response_generated", draft, reason=why, keyword=keyword)
         log_id = await logs.add(session, entry)
-        if draft and draft.is_gap and why == "low_confidence":
-            await emit(session, _gap(turn))
+        if draft and why in UNKNOWING:
+            await emit(session, *outcomes.gaps(turn, draft))
     return await escalations.hand_over(db, turn, why, log_id, keyword=keyword)
 
 
@@ -194,17 +201,18 @@ async def _wish(db: Database, turn: Turn, draft: Draft, by_rules: Wish | None) -
 async def _pass_to_calendar(db: Database, turn: Turn, wish: Wish) -> pb.RespondResponse:
     """Who wants to meet is answered by campaigns, with times that are free."""
     async with db.begin() as session:
-        await logs.add(session, _entry(turn, "skipped", reason=schedules.SKIPPED))
+        log_id = await logs.add(session, outcomes.entry(turn, "skipped", reason=schedules.SKIPPED))
         await emit(session, schedules.event(wish, turn.conversation_id, turn.message_id))
-    return skipped(schedules.SKIPPED)
+    return outcomes.skipped(schedules.SKIPPED, log_id)
 
 
 async def _propose(db: Database, turn: Turn, draft: Draft) -> pb.RespondResponse:
     """A draft for the person who attends; nothing is sent."""
     async with db.begin() as session:
-        log_id = await logs.add(session, _entry(turn, "draft_created", draft))
-        await emit(session, _generated(turn, draft, log_id, should_send=False))
-    return _shown(turn, draft, log_id)
+        log_id = await logs.add(session, outcomes.entry(turn, "draft_created", draft))
+        generated = outcomes.generated(turn, draft, log_id, should_send=False)
+        await emit(session, generated, *outcomes.gaps(turn, draft))
+    return outcomes.shown(turn, draft, log_id)
 
 
 async def _tell_closed(db: Database, turn: Turn) -> None:
@@ -223,87 +231,15 @@ async def _tell_closed(db: Database, turn: Turn) -> None:
     async with db.begin() as session:
         await sessions.opened(session, turn.conversation_id, turn.mode)
         await sessions.tell_closed(session, turn.conversation_id)
-        await logs.add(session, _entry(turn, "out_of_hours"))
+        await logs.add(session, outcomes.entry(turn, "out_of_hours"))
 
 
 async def _note_skip(db: Database, turn: Turn, reason: str) -> None:
     async with db.begin() as session:
-        await logs.add(session, _entry(turn, "skipped", reason=reason))
+        await logs.add(session, outcomes.entry(turn, "skipped", reason=reason))
 
 
 def _no_draft() -> Refusal:
     if llm.is_configured():
         return llm.AiUnavailable()
     return llm.AiNotConfigured(details={"capability": "respond", "mend": llm.MEND})
-
-
-def _gap(turn: Turn) -> pb.KnowledgeGapDetected:
-    return pb.KnowledgeGapDetected(
-        conversation_id=turn.conversation_id,
-        message_id=turn.message_id,
-        question=privacy.masked(turn.question)[:500],
-        sector_id=conversations.sector(turn.thread),
-    )
-
-
-def skipped(reason: str) -> pb.RespondResponse:
-    return pb.RespondResponse(skipped=True, reason=reason)
-
-
-def _entry(
-    turn: Turn,
-    action: str,
-    draft: Draft | None = None,
-    *,
-    session_id: str | None = None,
-    reason: str | None = None,
-    keyword: str | None = None,
-    is_preview: bool = False,
-) -> logs.Entry:
-    return logs.Entry(
-        conversation_id=turn.conversation_id,
-        message_id=turn.target.id if turn.target else None,
-        action=action,
-        session_id=session_id or (turn.session.id if turn.session else None),
-        input_message=turn.question if turn.target else None,
-        reason=reason,
-        keyword=keyword,
-        is_preview=is_preview,
-        response_time_ms=_elapsed(turn),
-        **(drafts.recorded(draft) if draft else {}),
-    )
-
-
-def _generated(turn: Turn, draft: Draft, log_id: str, *, should_send: bool) -> pb.ResponseGenerated:
-    return pb.ResponseGenerated(
-        conversation_id=turn.conversation_id,
-        log_id=log_id,
-        should_send=should_send,
-        confidence=draft.confidence,
-        response=draft.text,
-    )
-
-
-def _shown(turn: Turn, draft: Draft, log_id: str) -> pb.RespondResponse:
-    return pb.RespondResponse(
-        success=True,
-        response=draft.text,
-        should_send=False,
-        sent=False,
-        conversation_mode=turn.mode,
-        confidence=draft.confidence,
-        intent=draft.intent,
-        used_knowledge=draft.used,
-        escalation_recommended=False,
-        outside_hours=False,
-        log_id=log_id,
-        provider=draft.provider,
-        model=draft.model,
-        degraded=draft.degraded,
-        tokens_used=draft.tokens,
-        response_time_ms=_elapsed(turn),
-    )
-
-
-def _elapsed(turn: Turn) -> int:
-    return round((now() - turn.started).total_seconds() * 1000)

@@ -17,6 +17,7 @@ from services.kit.outbox import emit
 from services.kit.tables import new_id
 
 MESSAGES = 10
+SEARCHED = 50
 LEAST = 3
 EVERY = 5  # customer messages
 CURRENT = "select * from sentiment_analyses where conversation_id = %(conversation)s"
@@ -42,8 +43,7 @@ class Feeling:
 async def analyze(
     db: Database, actor: Actor, request: pb.AnalyzeSentimentRequest
 ) -> pb.AnalyzeSentimentResponse:
-    context = await conversations.read(request.conversation_id, MESSAGES, inbound_only=True)
-    messages = conversations.worded(context)
+    context, messages = await _said(request.conversation_id)
     if len(messages) < LEAST:
         return pb.AnalyzeSentimentResponse(
             success=False,
@@ -66,13 +66,18 @@ async def follow(db: Database, event: MessageReceived) -> None:
         counted = await session.scalar(COUNTED, conversation=event.conversation_id)
     if event.customer_message_count - (counted or 0) < EVERY:
         return
-    context = await conversations.read(event.conversation_id, MESSAGES, inbound_only=True)
-    messages = conversations.worded(context)
+    context, messages = await _said(event.conversation_id)
     if len(messages) < LEAST:
         return
     feeling = await judge(db, messages, event.conversation_id)
     async with db.begin() as session:
         await _keep(session, context, messages, feeling)
+
+
+async def _said(conversation: str) -> tuple[ConversationContext, list[Message]]:
+    """The customer's last messages that say something, however many files came between."""
+    context = await conversations.read(conversation, SEARCHED, inbound_only=True)
+    return context, conversations.worded(context)[-MESSAGES:]
 
 
 async def judge(db: Database, messages: Sequence[Message], conversation_id: str | None) -> Feeling:

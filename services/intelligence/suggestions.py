@@ -18,7 +18,6 @@ COUNT = 3
 FACTS = 3
 REMEMBERED = 300.0
 MOST_REMEMBERED = 1000
-TONES = ("formal", "friendly", "direct")
 COURTESIES = (
     pb.Suggestion(text="Agradecemos o contato. Em que podemos ajudá-lo?", tone="formal"),
     pb.Suggestion(text="Oi! Que bom falar com você 😊 Como posso ajudar?", tone="friendly"),
@@ -63,12 +62,9 @@ async def _suggestions(
 
 
 def retrieved(facts: SearchResponse) -> pb.SuggestRepliesResponse:
-    """Approved entries as they stand, when one answers; topped up with courtesies."""
-    entries = [hit.entry for hit in facts.hits if drafts.is_approved(hit.entry)] if facts.accepted else []
-    found = [
-        pb.Suggestion(text=entry.answer, tone=tone)
-        for entry, tone in zip(entries[:1], TONES[2:], strict=False)
-    ]
+    """The approved entry as it stands, when one answers; topped up with courtesies."""
+    answer = drafts.from_knowledge(facts, None).text
+    found = [pb.Suggestion(text=answer, tone="direct")] if answer else []
     return pb.SuggestRepliesResponse(
         success=True,
         suggestions=topped_up(found),
@@ -80,9 +76,9 @@ def retrieved(facts: SearchResponse) -> pb.SuggestRepliesResponse:
 
 
 def topped_up(found: list[pb.Suggestion]) -> list[pb.Suggestion]:
-    """Three, each tone once as far as it goes."""
+    """Three, with courtesies in the tones that are missing."""
     missing = [one for one in COURTESIES if one.tone not in {given.tone for given in found}]
-    return [*found, *missing, *COURTESIES][:COUNT]
+    return [*found, *missing][:COUNT]
 
 
 async def _by_model(

@@ -96,10 +96,15 @@ def ask(
         capability,
         (
             {"role": "system", "content": system},
-            {"role": "user", "content": f"<conversa>\n{material.replace('</conversa>', '')}\n</conversa>"},
+            {"role": "user", "content": enclosed("conversa", material)},
         ),
         temperature,
         max_tokens,
         schema=outputs.schema(kind) if kind else None,
         conversation_id=conversation_id,
     )
+
+
+def enclosed(tag: str, material: str) -> str:
+    """Between tags, which the material cannot end: to take them out would let others close up."""
+    return f"<{tag}>\n{material.replace('</', '< /')}\n</{tag}>"

@@ -41,9 +41,16 @@ def unanswered_until(messages: Sequence[Message], target: Message) -> list[Messa
     return burst
 
 
-def answered_after(messages: Sequence[Message], target: Message) -> bool:
+def is_answered(messages: Sequence[Message], target: Message) -> bool:
+    """By what was here first, as messaging sees it: who wrote before it came has not answered it.
+
+    Whoever answers on the phone reads it there, however late it comes to us.
+    """
     ids = [message.id for message in messages]
-    return any(message.is_from_me for message in messages[ids.index(target.id) + 1 :])
+    later = messages[ids.index(target.id) + 1 :]
+    return any(one.is_from_me and one.created_at >= target.created_at for one in messages) or any(
+        one.origin == "phone" for one in later
+    )
 
 
 def keyword_in(text: str, keywords: Iterable[str]) -> str | None:

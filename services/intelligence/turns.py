@@ -115,7 +115,7 @@ def skip_reason(turn: Turn) -> str | None:
         return "no_client_message"
     if is_begun(turn):
         return None
-    if turn.record is not None or threads.answered_after(turn.thread.messages, turn.target):
+    if turn.record is not None or threads.is_answered(turn.thread.messages, turn.target):
         return "already_answered"
     return None
 

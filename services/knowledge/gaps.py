@@ -17,8 +17,10 @@ NOTE = """
         (id, sector_id, question_norm, sample, embedding, first_seen_at, last_seen_at)
     values (%(id)s, %(sector)s, %(norm)s, %(sample)s, %(embedding)s, %(at)s, %(at)s)
     on conflict (sector_id, question_norm) do update
-    set occurrences = knowledge_gaps.occurrences + 1, last_seen_at = excluded.last_seen_at
-"""
+    set occurrences = case when knowledge_gaps.resolved_entry_id is null
+            then knowledge_gaps.occurrences + 1 else 1 end,
+        resolved_entry_id = null, last_seen_at = excluded.last_seen_at
+"""  # who asks again what was resolved has not found the entry: it is gone, or does not answer
 UNRESOLVED = """
     select id, embedding from knowledge_gaps
     where resolved_entry_id is null and (%(sector)s::uuid is null or sector_id = %(sector)s::uuid)

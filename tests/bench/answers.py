@@ -8,7 +8,8 @@ import statistics
 import time
 from contextlib import AsyncExitStack
 
-from tests.bench.findings import Findings, Table
+from tests.bench.findings import Bar, Findings, Table, at_most
+from tests.bench.load import cpu_of
 from tests.e2e import stack as stacks
 from tests.e2e.conftest import Office, furnished
 from tests.fakes import groq as fake
@@ -17,21 +18,27 @@ from tests.support import open_folder
 
 QUESTION = "Qual é o horário de atendimento?"
 HOURS = "Atendemos de segunda a sexta, das 8h às 18h."
+PROVIDERS = {"groq": "written by a model", "local": "an entry, word for word"}
 CUSTOMERS, TURNS = 15, 5
 BAR_MS = 150
 
 
 async def answers() -> Findings:
-    table: Table = [["webhook to Evolution", "answers", "p50 ms", "p90 ms", "worst ms", "bar for p50"]]
-    for provider in ("groq", "local"):
-        took = sorted(await _measured(provider))
-        figures = (statistics.median(took), took[int(len(took) * 0.9)], took[-1])
-        name = "written by a model" if provider == "groq" else "an entry, word for word"
-        table.append([name, str(len(took)), *(f"{ms:.0f}" for ms in figures), str(BAR_MS)])
-    return Findings(table)
+    table: Table = [
+        ["webhook to Evolution", "answers", "best ms", "p50 ms", "p90 ms", "worst ms", "CPU ms/answer"]
+    ]
+    bars: list[Bar] = []
+    for provider, name in PROVIDERS.items():
+        took, cpu = await _measured(provider)
+        middle = statistics.median(took)
+        figures = (took[0], middle, took[int(len(took) * 0.9)], took[-1], cpu)
+        table.append([name, str(len(took)), *(f"{ms:.0f}" for ms in figures)])
+        bars.append(at_most(f"AI answer, {name}, p50 without the model", middle, BAR_MS, "ms"))
+    return Findings(table, bars)
 
 
-async def _measured(provider: str) -> list[float]:
+async def _measured(provider: str) -> tuple[list[float], float]:
+    """How long the answers took, quickest first, and the CPU of one turn with all that it sets in motion."""
     async with AsyncExitStack() as exits:
         groq = await exits.enter_async_context(fake.simulate())
         groq.always = reply(HOURS)
@@ -50,9 +57,11 @@ async def _measured(provider: str) -> list[float]:
         await _prepare(office)
         await _one_turn(office, "5511960000000")  # warms everybody up
         took: list[float] = []
+        before = cpu_of([stack.process.pid])
         for number in range(1, CUSTOMERS + 1):
             took += await _one_turn(office, f"55119600{number:05d}")
-        return took
+        spent = (cpu_of([stack.process.pid]) - before).total()
+        return sorted(took), spent * 1000 / len(took)
 
 
 async def _prepare(office: Office) -> None:
@@ -79,5 +88,6 @@ async def _one_turn(office: Office, customer: str) -> list[float]:
 
 
 if __name__ == "__main__":
-    for row in asyncio.run(answers()).table:
+    found = asyncio.run(answers())
+    for row in [*found.table, *(vars(bar).values() for bar in found.bars)]:
         print(*row, sep="\t")  # noqa: T201

@@ -30,7 +30,7 @@ class Trouble:
 
 @dataclass
 class Groq:
-    """`script` is consumed call by call: text, a JSON value, or trouble. Then `always` answers."""
+    """`script` is consumed call by call: text, a JSON value, trouble, or octets. Then `always` answers."""
 
     url: str = ""
     models: set[str] = field(default_factory=lambda: {"llama-3.3-70b-versatile", *MODELS})
@@ -72,6 +72,8 @@ async def complete(request: Request) -> Response:
     if isinstance(said, Trouble):
         await asyncio.sleep(said.hang)
         return _error(said.status, said.code, "As scripted.", said.headers)
+    if isinstance(said, bytes):
+        return Response(said, media_type="text/html" if said.startswith(b"<") else "application/json")
     text = said if isinstance(said, str) else orjson.dumps(said).decode()
     return _json(_completion(call, text), groq.limits)
 

@@ -175,11 +175,11 @@ def refusal(chat: Chat, request: pb.DeliverRequest) -> str | None:
         return "conversation_closed"
     if chat.mode != "ai":
         return "human_mode"
-    ids = [message.id for message in chat.messages]
-    after = chat.messages[ids.index(request.answers_message_id) + 1 :]
-    if any(message.is_from_me for message in after):
+    customers = [message for message in chat.messages if not message.is_from_me]
+    (answered,) = [message for message in customers if message.id == request.answers_message_id]
+    if any(one.is_from_me and one.created_at >= answered.created_at for one in chat.messages):
         return "already_answered"
-    return "superseded" if after else None
+    return "superseded" if customers[-1] is not answered else None
 
 
 @asynccontextmanager

@@ -1,6 +1,9 @@
 """What is decided before, and instead of, an answer."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from protos import intelligence_pb2 as pb
 from protos import messaging_pb2
@@ -216,6 +219,25 @@ async def test_a_question_without_an_answer_is_counted_as_a_gap_without_personal
         )
     gap = pb.KnowledgeGapDetected.FromString(body)
     assert gap.question == "Vocês entregam em Manaus? Meu e-mail é [e-mail]"
+
+
+@pytest.mark.parametrize(
+    ("said", "settings"),
+    [
+        ({"shouldEscalate": True, "escalationReason": "ai_suggested"}, {}),
+        ({}, {"escalate_on_low_confidence": False}),
+    ],
+)
+async def test_a_question_that_a_model_cannot_answer_is_a_gap_whatever_it_does_then(
+    db: Database, groq: Groq, desk: Desk, said: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, **settings)
+    groq.always = reply("Não sei dizer.", confidence=0.2, **said)
+
+    await replies.answer(db, chat.says("Vocês entregam em Manaus?"))
+
+    assert "knowledge_gap_detected" in await announced(db, chat.id)
 
 
 async def test_the_configuration_is_laid_over_the_projects_and_the_defaults(db: Database, desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The provider fails in every way that it can, and nobody waits for ever or gets nonsense."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,12 @@ async def open_chat(db: Database, desk: Desk, **settings: Any) -> Chat:
     chat = desk.chat()
     await configure(db, chat, **settings)
     return chat
+
+
+def open_provider(groq: Groq, **settings: Any) -> None:
+    llm.open_provider(
+        IntelligenceSettings(ai_provider="groq", groq_api_key=fake.KEY, groq_base_url=groq.url, **settings)
+    )
 
 
 async def outcomes(db: Database) -> list[str]:
@@ -171,6 +178,42 @@ async def test_what_is_too_long_is_sent_again_shorter(db: Database, groq: Groq) 
     assert [turn["content"] for turn in again] == ["Regras", *(f"Mensagem {n}" for n in range(5, 10))]
 
 
+@pytest.mark.parametrize("octets", [b"<html>Login</html>", b"{}", b'{"choices": [{}]}', b"nonsense"])
+async def test_an_answer_that_is_none_is_tried_once_more_and_then_another_model(
+    db: Database, groq: Groq, octets: bytes
+) -> None:
+    groq.script = [octets, octets]
+
+    answer = await llm.complete(db, ask())
+
+    assert asked(groq) == [FIRST, FIRST, SECOND]
+    assert answer.model == SECOND
+
+
+async def test_what_is_refused_as_it_stands_is_not_asked_again(db: Database, groq: Groq) -> None:
+    groq.script = [Trouble(400, "invalid_request")]
+
+    await llm.complete(db, ask())
+
+    assert asked(groq) == [FIRST, SECOND]
+
+
+async def test_who_waits_too_long_for_the_others_does_not_call_the_provider_broken(
+    db: Database, groq: Groq
+) -> None:
+    open_provider(groq, ai_timeout_s=1, ai_max_concurrency=1)
+    async with llm.provider.busy:
+        waiting = [asyncio.create_task(llm.complete(db, ask())) for _ in range(llm.BREAKS_AFTER)]
+        await asyncio.sleep(1)
+
+    refused = await asyncio.gather(*waiting, return_exceptions=True)
+    answer = await llm.complete(db, ask())
+
+    assert [type(one) for one in refused] == [llm.AiUnavailable] * llm.BREAKS_AFTER
+    assert answer.text == "Olá!"
+    assert len(groq.calls) == 1
+
+
 async def test_invalid_json_is_repaired_once(db: Database, groq: Groq, desk: Desk) -> None:
     chat = await open_chat(db, desk)
     groq.script = ['Claro! {"reply": "Oi', reply("Olá! Como posso ajudar?")]
@@ -234,11 +277,7 @@ async def test_a_provider_that_is_down_and_no_entry_bring_a_person(
 
 
 async def test_the_budget_of_the_day_holds(db: Database, groq: Groq) -> None:
-    llm.open_provider(
-        IntelligenceSettings(
-            ai_provider="groq", groq_api_key=fake.KEY, groq_base_url=groq.url, ai_daily_token_budget=10
-        )
-    )
+    open_provider(groq, ai_daily_token_budget=10)
     await llm.complete(db, ask("Uma pergunta que passa de dez tokens, com certeza passa."))
 
     with pytest.raises(llm.AiBudgetSpent):

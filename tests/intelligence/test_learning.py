@@ -1,6 +1,7 @@
 """What people think of answers changes the answers to come."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,55 @@ async def test_a_good_mark_makes_an_example_and_names_the_kind(
         quality = await session.scalar("select quality_score from learning_examples")
     assert (found, quality) == (kind, learned)
     assert "feedback_recorded" in await announced(db, chat.id)
+
+
+async def test_a_better_correction_replaces_the_first_and_a_poor_mark_the_good_one(
+    db: Database, groq: Groq, desk: Desk
+) -> None:
+    chat, log = await answered(db, desk, groq)
+    judgements: list[dict[str, Any]] = [
+        {"rating": 5},
+        {"corrected_response": "Sim, entregamos."},
+        {"corrected_response": BETTER},
+        {"rating": 1},
+    ]
+
+    taught = []
+    for judgement in judgements:
+        await learn(db, chat, log_id=log, **judgement)
+        async with db.read() as session:
+            rows = await session.all("select ideal_response from learning_examples")
+        taught.append([row.ideal_response for row in rows])
+
+    assert taught == [[POOR], ["Sim, entregamos."], [BETTER], []]
+
+
+async def test_a_colleagues_correction_stays(db: Database, groq: Groq, desk: Desk) -> None:
+    chat, log = await answered(db, desk, groq)
+    await learn(db, chat, log_id=log, corrected_response=BETTER)
+
+    await learn(db, chat, SUPERVISOR, log_id=log, rating=1)
+
+    async with db.read() as session:
+        assert await session.scalar("select ideal_response from learning_examples") == BETTER
+
+
+@pytest.mark.parametrize(
+    ("judgement", "kind"),
+    [({"corrected_response": BETTER}, "incorrect"), ({"feedback": "Ficou longo demais"}, None)],
+)
+async def test_without_a_mark_a_correction_says_that_it_was_wrong_and_a_comment_says_neither(
+    db: Database, groq: Groq, desk: Desk, judgement: dict[str, str], kind: str | None
+) -> None:
+    chat, log = await answered(db, desk, groq)
+
+    told = await learn(db, chat, log_id=log, **judgement)
+
+    async with db.read() as session:
+        found = await session.scalar(
+            "select feedback_type from ai_response_feedback where id = %(id)s", id=told.feedback_id
+        )
+    assert found == kind
 
 
 async def test_nothing_said_is_no_feedback(db: Database, groq: Groq, desk: Desk) -> None:

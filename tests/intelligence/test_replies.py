@@ -4,16 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from protos import intelligence_pb2 as pb
-from services.intelligence import agents, llm, replies, turns
+from services.intelligence import agents, replies, turns
 from services.kit.clock import now, rfc3339
 from services.kit.db import Database
-from services.kit.errors import NotFound, Unavailable
-from services.kit.tables import new_id
+from services.kit.errors import Unavailable
 from tests.fakes.groq import Groq
-from tests.intelligence.builders import actions, announced, configure, knows, open_chat, reply
+from tests.intelligence.builders import actions, announced, knows, open_chat, reply
 from tests.intelligence.desk import Desk
-from tests.support import MARIA
 
 QUESTION = "Qual o horário de atendimento?"
 HOURS = "Atendemos de segunda a sexta, das 8h às 18h."
@@ -80,23 +77,27 @@ async def test_of_a_burst_only_the_last_message_is_answered(
     assert chat.heard == [HOURS]
 
 
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ({"mode": "human"}, "human_mode"),
-        ({"is_group": True}, "group_conversation"),
-        ({"status": "closed"}, "conversation_closed"),
-    ],
-)
-async def test_a_person_who_asks_is_told_why_there_is_no_answer(
-    db: Database, desk: Desk, given: dict[str, str], reason: str
+async def test_of_a_flood_the_last_message_is_answered_and_the_first_are_let_go(
+    db: Database, databases: dict[str, Database], desk: Desk
 ) -> None:
-    chat = await open_chat(db, desk, **given)
-    chat.says(QUESTION)
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    events = [*(chat.says("Oi") for _ in range(turns.HISTORY)), chat.says(QUESTION)]
 
-    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
+    for event in events:
+        await replies.answer(db, event)
 
-    assert (shown.skipped, shown.reason) == (True, reason)
+    assert chat.heard == [HOURS]
+
+
+async def test_what_the_customer_deleted_is_not_answered(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    event = chat.says(QUESTION)
+    chat.messages.clear()
+
+    await replies.answer(db, event)
+
+    assert await actions(db, chat) == []
 
 
 async def test_nobody_answers_a_conversation_that_is_answered(db: Database, desk: Desk) -> None:
@@ -110,9 +111,20 @@ async def test_nobody_answers_a_conversation_that_is_answered(db: Database, desk
     assert await actions(db, chat) == [("skipped", "already_answered")]
 
 
-async def test_an_unknown_conversation_is_not_found(db: Database, desk: Desk) -> None:
-    with pytest.raises(NotFound):
-        await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=new_id()))
+async def test_a_message_that_was_long_on_its_way_is_not_answered_by_what_left_before_it_came(
+    db: Database, databases: dict[str, Database], desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    await knows(databases, chat, QUESTION, HOURS)
+    chat.says("Oi")
+    chat.hears("Olá! Como posso ajudar?", origin="ai")
+    late = chat.says(QUESTION)
+    chat.messages[-1].created_at = rfc3339(now() + timedelta(seconds=1))
+    chat.messages.insert(1, chat.messages.pop())  # written before the answer to the first
+
+    await replies.answer(db, late)
+
+    assert chat.heard[-1] == HOURS
 
 
 async def test_hybrid_mode_proposes_and_sends_nothing(
@@ -171,6 +183,7 @@ async def test_who_takes_the_turn_while_the_agent_writes_keeps_it(
 
     assert (outcome.skipped, outcome.reason) == (True, "already_answered")
     assert chat.heard == []
+    assert await actions(db, chat) == [("skipped", "already_answered")]
 
 
 async def test_the_answer_waits_for_the_burst_to_end(
@@ -185,58 +198,6 @@ async def test_the_answer_waits_for_the_burst_to_end(
     await replies.answer(db, event)
 
     assert now() - started >= timedelta(seconds=0.35)
-
-
-async def test_a_preview_shows_the_draft_and_changes_nothing(
-    db: Database, databases: dict[str, Database], desk: Desk
-) -> None:
-    chat = await open_chat(db, desk)
-    entry = await knows(databases, chat, QUESTION, HOURS)
-    chat.says(QUESTION)
-
-    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
-
-    assert (shown.response, shown.should_send, shown.sent, shown.degraded) == (HOURS, True, False, True)
-    assert [used.id for used in shown.used_knowledge] == [entry]
-    assert chat.heard == []
-    assert await announced(db, chat.id) == []
-
-
-async def test_a_preview_recommends_a_person_and_still_shows_the_draft(
-    db: Database, databases: dict[str, Database], desk: Desk
-) -> None:
-    chat = await open_chat(db, desk)
-    await knows(databases, chat, QUESTION, HOURS)
-    chat.says("Qual o horário de atendimento do atendente?")
-
-    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
-
-    assert (shown.response, shown.should_send) == (HOURS, False)
-    assert (shown.escalation_recommended, shown.escalation_reason) == (True, "keyword_match")
-
-
-async def test_a_preview_outside_working_hours_says_so(
-    db: Database, databases: dict[str, Database], desk: Desk
-) -> None:
-    chat = await open_chat(db, desk)
-    await configure(db, chat, working_days=[])
-    await knows(databases, chat, QUESTION, HOURS)
-    chat.says(QUESTION)
-
-    shown = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
-
-    assert (shown.response, shown.outside_hours, shown.should_send) == (HOURS, True, False)
-
-
-async def test_a_preview_without_model_or_entry_says_how_to_mend_it(db: Database, desk: Desk) -> None:
-    chat = await open_chat(db, desk)
-    chat.says("Vocês entregam em Manaus?")
-
-    with pytest.raises(llm.AiNotConfigured) as refused:
-        await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id))
-
-    assert refused.value.code == "ai_not_configured"
-    assert "GROQ_API_KEY" in str(refused.value.details["mend"])
 
 
 async def test_the_model_answers_with_what_the_company_knows(

@@ -10,7 +10,6 @@ from services.intelligence import (
     bant,
     categories,
     compositions,
-    extraction,
     handoffs,
     replies,
     sentiment,
@@ -22,7 +21,7 @@ from services.kit.tables import new_id
 from tests.fakes.groq import Groq
 from tests.intelligence.builders import announced, configure, knows, reply
 from tests.intelligence.desk import Chat, Desk
-from tests.support import INTELLIGENCE, JOAO, MARIA, SUPERVISOR
+from tests.support import INTELLIGENCE, JOAO, MARIA
 
 ANGRY = (
     "Péssimo atendimento",
@@ -65,6 +64,16 @@ async def test_two_messages_are_too_few_for_a_feeling(db: Database, desk: Desk) 
     shown = await feel(db, chat_of(desk, "Oi", "Tudo bem?"))
 
     assert (shown.success, shown.code, shown.messages_found) == (False, "insufficient_messages", 2)
+
+
+async def test_files_do_not_hide_what_was_said_before_them(db: Database, desk: Desk) -> None:
+    chat = chat_of(desk, *ANGRY)
+    for _ in range(sentiment.MESSAGES):
+        chat.says("", kind="image")
+
+    shown = await feel(db, chat)
+
+    assert (shown.analysis.sentiment, shown.analysis.messages_analyzed) == ("negative", len(ANGRY))
 
 
 async def test_a_feeling_is_current_once_and_kept_as_history_each_time(db: Database, desk: Desk) -> None:
@@ -258,28 +267,6 @@ async def test_a_finding_of_a_model_without_evidence_is_none(db: Database, groq:
 
     assert not any((found.budget.detected, found.authority.detected, found.need.detected))
     assert (found.need.urgency, found.timeline.timeframe) == ("medium", "indefinite")
-
-
-async def test_what_people_told_customers_waits_in_the_knowledge_base_to_be_verified(
-    db: Database, databases: dict[str, Database], groq: Groq, desk: Desk
-) -> None:
-    chat = chat_of(desk, "Vocês entregam em Niterói?")
-    chat.hears("Entregamos em toda a região metropolitana.")
-    fact = {"category": "faq", "subcategory": None, "question": "Onde vocês entregam?"}
-    groq.always = {
-        "items": [
-            fact | {"answer": "Entregamos em toda a região metropolitana."},
-            fact | {"question": "Quem comprou?", "answer": "O cliente de CPF 529.982.247-25."},
-        ],
-        "confidence": 0.9,
-    }
-
-    shown = await extraction.extract(db, SUPERVISOR, pb.ExtractKnowledgeRequest(conversation_id=chat.id))
-
-    async with databases["knowledge"].read() as session:
-        kept = await session.all("select question, source, is_verified from knowledge_base")
-    assert shown.extracted == 1
-    assert [tuple(row) for row in kept] == [("Onde vocês entregam?", "conversation", False)]
 
 
 async def test_the_hand_over_says_what_is_certain_in_five_parts(db: Database, desk: Desk) -> None:

@@ -10,7 +10,7 @@ from services.kit.actor import Actor
 from services.kit.db import Database
 from services.kit.errors import Unavailable
 from services.kit.tables import new_id
-from services.knowledge import gaps, optimization, peers
+from services.knowledge import edits, gaps, optimization, peers
 from tests.knowledge.builders import aged, change, entry, shown
 from tests.support import ADMIN
 
@@ -136,6 +136,19 @@ async def test_a_question_that_got_its_entry_is_open_no_more(db: Database) -> No
     report = await optimize(db)
 
     assert [one.question for one in report.gaps] == ["Fazem entrega no domingo?"]
+
+
+async def test_a_question_that_is_asked_in_vain_again_is_open_again(db: Database) -> None:
+    await asked(db, *["Vocês têm estacionamento?"] * 3)
+    answer = await entry(db, "Tem onde estacionar?", "Sim, o estacionamento é gratuito.")
+    async with db.begin() as session:
+        await gaps.resolve(session, pb.EntryCreated(entry_id=answer.id))
+        await edits.remove(session, ADMIN, pb.DeleteEntryRequest(id=answer.id))
+
+    await asked(db, "Vocês têm estacionamento?")
+    report = await optimize(db)
+
+    assert [(one.question, one.occurrences) for one in report.gaps] == [("Vocês têm estacionamento?", 1)]
 
 
 async def test_one_optimisation_runs_at_a_time(db: Database) -> None:
