@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from sqlalchemy import bindparam, select
 
 from protos import messaging_pb2 as pb
@@ -33,6 +34,7 @@ HEADER = (
 ONE = HEADER.where(Conversation.id == bindparam("id"), VISIBLE)
 THEIRS = "their_"
 WHOLE = ONE.add_columns(*(column.label(THEIRS + column.name) for column in columns(pb.Contact, Contact)))
+DETAIL = WHOLE.add_columns(threads.newest().label("thread"))
 
 
 def shown(row: Row) -> pb.Conversation:
@@ -60,8 +62,11 @@ async def whole(session: Session, actor: Actor, id: str) -> tuple[pb.Conversatio
     row = await session.first(WHOLE, id=id, **viewer(actor))
     if row is None:
         raise ConversationNotFound
-    values = row._asdict()
-    theirs = {name: values.pop(name) for name in row._fields if name.startswith(THEIRS)}
+    return _apart(row._asdict())
+
+
+def _apart(values: dict[str, Any]) -> tuple[pb.Conversation, pb.Contact]:
+    theirs = {name: values.pop(name) for name in [*values] if name.startswith(THEIRS)}
     contact = {name.removeprefix(THEIRS): value for name, value in theirs.items()}
     return _conversation(values), pb.Contact(**contact)
 
@@ -76,17 +81,23 @@ async def get_conversation(
     session: Session, actor: Actor, request: pb.GetConversationRequest
 ) -> pb.GetConversationResponse:
     """The newest messages, or those before a place, oldest first. Looking does not mark as read."""
-    conversation, contact = await whole(session, actor, request.id)
     limit = request.messages_limit if request.HasField("messages_limit") else MESSAGES_DEFAULT
     limit = min(max(limit, 1), MESSAGES_MOST)
-    newest = threads.NEWEST
+    statement = DETAIL
     if request.before:
-        newest = newest.where(await threads.before(session, request.id, request.before))
-    rows = await session.all(newest, conversation=request.id, most=limit + 1, leads=actor.leads)
-    shown_rows, has_more = rows[:limit], len(rows) > limit
+        place = await threads.before(session, request.id, request.before)
+        statement = WHOLE.add_columns(threads.newest(place).label("thread"))
+    row = await session.first(statement, id=request.id, most=limit + 1, **viewer(actor))
+    if row is None:
+        raise ConversationNotFound
+    values = row._asdict()
+    thread = orjson.loads(values.pop("thread") or "[]")
+    messages = [threads.message(actor, one) for one in thread[-limit:]]
+    has_more = len(thread) > limit
+    conversation, contact = _apart(values)
     return pb.GetConversationResponse(
         conversation=conversation,
-        messages=[threads.message(actor, row) for row in reversed(shown_rows)],
+        messages=messages,
         contact=contact,
-        messages_page=pb.MessagesPage(has_more=has_more, next_before=shown_rows[-1].id if has_more else None),
+        messages_page=pb.MessagesPage(has_more=has_more, next_before=messages[0].id if has_more else None),
     )

@@ -4,7 +4,18 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, or_, select, tuple_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from protos import messaging_pb2 as pb
@@ -12,14 +23,12 @@ from services.kit.actor import Actor
 from services.kit.clock import parse
 from services.kit.db import Row, Session
 from services.kit.errors import Invalid, NotFound
-from services.kit.pb import columns
+from services.kit.pb import RFC3339, columns, in_json
 from services.messaging import attachments
 from services.messaging.message_models import Reaction
 from services.messaging.models import Conversation, Instance, Message
 from services.messaging.settings import store
 from services.messaging.visibility import readable, visible
-
-RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 MESSAGES = select(*columns(pb.Message, Message)).order_by(Message.timestamp.desc(), Message.id.desc())
 REACTIONS = (
@@ -27,24 +36,20 @@ REACTIONS = (
         func.json_agg(
             aggregate_order_by(
                 func.json_build_object(
-                    "emoji", Reaction.emoji,
-                    "reactor_jid", Reaction.reactor_jid,
-                    "is_from_me", Reaction.is_from_me,
-                    "created_at", func.to_char(Reaction.reacted_at, RFC3339),
+                    literal_column("'emoji'"), Reaction.emoji,
+                    literal_column("'reactor_jid'"), Reaction.reactor_jid,
+                    literal_column("'is_from_me'"), Reaction.is_from_me,
+                    literal_column("'created_at'"), func.to_char(Reaction.reacted_at, RFC3339),
                 ),
                 Reaction.reacted_at,
             )
         )
     )
-    .where(Reaction.message_id == Message.id, Reaction.emoji != "")
+    .where(Reaction.message_id == Message.id, Reaction.emoji != literal_column("''"))
     .scalar_subquery()
 )  # fmt: skip
-THREAD = MESSAGES.add_columns(REACTIONS.label("reacted"))
-ONE = THREAD.where(Message.id == bindparam("id"))
-NEWEST = THREAD.where(
-    Message.conversation_id == bindparam("conversation"),
-    or_(bindparam("leads", type_=Boolean), Message.is_internal.is_(False)),
-).limit(bindparam("most", type_=Integer))
+SHOWN = select(*map(in_json, columns(pb.Message, Message)), REACTIONS.label("reactions"))
+ONE = select(func.row_to_json(SHOWN.where(Message.id == bindparam("id")).subquery("one").table_valued()))
 FOUND = select(*columns(pb.Message, Message)).join(Conversation, Conversation.id == Message.conversation_id)
 INSTANCES = select(Instance.id)
 
@@ -78,22 +83,36 @@ async def find(session: Session, actor: Actor, id: str) -> Row:
 
 
 async def shown(session: Session, actor: Actor, id: str) -> pb.Message:
-    row = await session.first(ONE, id=id)
-    if row is None:
+    found = await session.scalar(ONE, id=id)
+    if found is None:
         raise MessageNotFound
-    return message(actor, row)
+    return message(actor, orjson.loads(found))
 
 
-def message(actor: Actor, row: Row) -> pb.Message:
-    """A row of the thread."""
-    values: dict[str, Any] = row._asdict()
-    reacted = values.pop("reacted")
-    if row.deleted_at is not None and not actor.leads:
+def newest(*more: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """The newest messages of the conversation `id`, as many as `most`, as one JSON list, oldest first.
+
+    In one value they cost a third of what they cost as rows, and no statement of their own.
+    """
+    readable = or_(bindparam("leads", type_=Boolean), Message.is_internal.is_(False))
+    found = (
+        SHOWN.where(Message.conversation_id == bindparam("id"), readable, *more)
+        .order_by(Message.timestamp.desc(), Message.id.desc())
+        .limit(bindparam("most", type_=Integer))
+        .subquery("newest")
+    )
+    order = aggregate_order_by(found.table_valued(), found.c.timestamp, found.c.id)
+    return select(func.json_agg(order)).scalar_subquery()
+
+
+def message(actor: Actor, values: dict[str, Any]) -> pb.Message:
+    """Of a thread; what was taken back is empty."""
+    if values["deleted_at"] is not None and not actor.leads:
         values |= {"content": "", "original_content": None, "media_url": None, "audio_transcription": None}
     place = values["media_url"]
     if place:
         values["media_download_url"] = place if attachments.is_address(place) else store().address(place)
-    return pb.Message(**values, reactions=orjson.loads(reacted) if reacted else ())
+    return pb.Message(**values)
 
 
 def author(row: Row) -> str | None:
