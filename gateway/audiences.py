@@ -53,7 +53,7 @@ def of_conversation(listener: Listener, about: About, owners: Owners) -> bool:
 
 
 def of_lead(listener: Listener, about: About, owners: Owners) -> bool:
-    """Administrators and supervisors; agents where the lead is theirs or was. Nobody's is hidden."""
+    """Administrators and supervisors; agents where the lead is theirs or was. A lead of nobody is hidden."""
     owners_of_it = (_text(about.event, "assigned_to"), _text(about.event, "previously_assigned_to"))
     return listener.leads or listener.id in owners_of_it
 

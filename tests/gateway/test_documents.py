@@ -39,6 +39,21 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     ids = [one["operationId"] for verbs in document["paths"].values() for one in verbs.values()]
 
     assert len(ids) == len(set(ids))
+    assert {"getIdentityConfig", "getIntelligenceConfig", "getFile", "getFileByKey", "uploadFile"} <= {*ids}
+
+
+def test_only_what_may_be_made_or_found_answers_two_ways(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+
+    fine = {
+        (path, verb): sorted(status for status in one["responses"] if status < "400")
+        for path, verbs in paths.items()
+        for verb, one in verbs.items()
+    }
+
+    assert fine["/api/conversations", "post"] == ["200", "201"]
+    assert fine["/api/conversations/{id}/mode", "post"] == ["200"]
+    assert fine["/api/storage/download", "get"] == ["200", "302"]
 
 
 def test_a_field_rule_is_written_as_json_schema(document: dict[str, Any]) -> None:
