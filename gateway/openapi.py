@@ -27,7 +27,8 @@ REQUEST_ID = "0f1e2d3c4b5a6978"
 DESCRIPTION = """\
 Customer service on WhatsApp: shared inbox, AI agent, leads, campaigns, escalations, meetings.
 
-Every error is a problem document (RFC 9457) whose `code` is stable and whose `error` is for people.
+Every error is a problem document (RFC 9457) whose `code` is stable and whose `error` is for people; the
+codes that an operation has of its own are in its `x-refusals`, beside those of the shared responses.
 Lists take `limit` and `cursor`; unknown fields are ignored in both directions. Times are RFC 3339 in UTC.
 What a caller may not see answers 404. Events are described in [asyncapi.json](/asyncapi.json)."""
 
@@ -100,6 +101,8 @@ def _operation(route: Route, components: Components) -> dict[str, Any]:
         operation["parameters"] = parameters
     if takes_body(route):
         operation["requestBody"] = _body(route, components)
+    if told := descriptions.refusals(route.rpc):
+        operation["x-refusals"] = told
     return operation | {"responses": _answers(route, components)}
 
 
@@ -199,8 +202,9 @@ def _content(route: Route, components: Components) -> dict[str, Any]:
 
 
 def _refusals(route: Route) -> set[int]:
-    """Which refusals can come, by what the route is; what is rarer still comes as `default`."""
+    """Which refusals can come, by what the route is and what its RPC says; what is rarer, as `default`."""
     found = {401, 403, 429, 500, 503, 504}
+    found |= {told["status"] for told in descriptions.refusals(route.rpc).values()}
     fields = taken(route.rpc.input_type)
     if fields or route.keyed:
         found.add(400)

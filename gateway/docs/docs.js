@@ -112,6 +112,11 @@ function parameters(operation) {
   return rows.length ? make("table", {}, make("tbody", {}, ...rows)) : null;
 }
 
+function refusals(operation) {
+  const rows = Object.entries(operation["x-refusals"] ?? {}).map(([code, { status, error }]) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, code)), make("td", {}, status), make("td", {}, ...inline(error))));
+  return rows.length ? make("table", {}, make("tbody", {}, ...rows)) : null;
+}
+
 function answers(operation) {
   return Object.entries(operation.responses).map(([status, one]) => {
     const response = resolve(one, api);
@@ -174,8 +179,9 @@ function operation(path, verb, one) {
   box.addEventListener("toggle", () => {
     const content = Object.values(one.requestBody?.content ?? {})[0];
     const takes = parameters(one);
+    const told = refusals(one);
     const streams = one.responses["200"]?.content?.["text/event-stream"];
-    box.append(make("div", {}, prose(one.description ?? one.summary), takes ? make("h3", {}, "Parameters") : null, takes, content ? make("h3", {}, "Body") : null, content ? fields(content.schema, api) : null, content?.example ? json(content.example) : null, make("h3", {}, "Answers"), ...answers(one), streams ? null : attempt(path, verb, one)));
+    box.append(make("div", {}, prose(one.description ?? one.summary), takes ? make("h3", {}, "Parameters") : null, takes, content ? make("h3", {}, "Body") : null, content ? fields(content.schema, api) : null, content?.example ? json(content.example) : null, make("h3", {}, "Answers"), ...answers(one), told ? make("h3", {}, "Refusals of its own") : null, told, streams ? null : attempt(path, verb, one)));
   }, { once: true });
   return box;
 }
