@@ -113,6 +113,7 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
     rows = {
         "API": address,
         "Documentation": f"{address}/docs",
+        "Try it": f"{address}/sim  a customer's phone beside the inbox",
         "Health": f"{address}/readyz",
         "Data and logs": str(settings.home),
         "AI": AI.get(provider, provider),
@@ -127,7 +128,9 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
     console.print("\nFirst steps, in another terminal", style="bold")
     console.print("  make chat      talk to it as a customer does")
     console.print(f"  {register} -d '{person}'", markup=False)
-    console.print("                 the first user to register is the admin")
+    console.print(
+        "                 the first user is the admin; make chat notes the one it makes in chat.json"
+    )
     console.print("\nCtrl-C ends everything.")
 
 
