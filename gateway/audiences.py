@@ -60,7 +60,7 @@ def of_lead(listener: Listener, about: About, owners: Owners) -> bool:
 
 def of_meeting(listener: Listener, about: About, owners: Owners) -> bool:
     """Administrators and supervisors; who attends, who did it, and who may see its conversation."""
-    attends = listener.id in getattr(about.event, "attendees", ())
+    attends = listener.id in about.event.attendees
     return attends or _text(about.event, "by") == listener.id or of_conversation(listener, about, owners)
 
 
