@@ -113,11 +113,12 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
     rows = {
         "API": address,
         "Documentation": f"{address}/docs",
-        "Try it": f"{address}/sim  a customer's phone beside the inbox",
         "Health": f"{address}/readyz",
         "Data and logs": str(settings.home),
         "AI": AI.get(provider, provider),
     }
+    if planned.shared["APP_ENV"] == "development":
+        rows["Try it"] = f"{address}/sim  a customer's phone beside the inbox"
     if planned.theirs:
         rows["Your own"] = ", ".join(LABELS[name] for name in planned.theirs)
     console.print(f"\nReady in {seconds:.1f} s.", style="bold green")
