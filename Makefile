@@ -30,7 +30,7 @@ protos/.ready: $(PROTOS) .venv/ready
 run: setup ## Start the whole system on this machine: PORT=3000 REPLICAS=1 CONVO_HOME=.convo
 	@$(PY) -m deploy.local
 
-client: setup gateway/client/node_modules/.ready ## Write the TypeScript client's types anew from the API; needs Node
+client: setup gateway/client/node_modules/.ready ## Write the API's refusals and its TypeScript client's types anew; needs Node
 	@$(PY) -m deploy.client
 
 gateway/client/node_modules/.ready: gateway/client/package-lock.json

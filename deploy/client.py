@@ -1,4 +1,7 @@
-"""`make client`: the TypeScript client's types from the API's document; with `check`: are they today's?"""
+"""`make client`: the API's refusals from the code, the TypeScript client's types from the API's document.
+
+With `check`: are they today's?
+"""
 
 import hashlib
 import subprocess
@@ -6,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deploy import refusals
 from gateway import openapi
 
 FOLDER = Path(__file__).parents[1] / "gateway" / "client"
@@ -30,9 +34,13 @@ def generated() -> str:
 
 def main(arguments: list[str]) -> None:
     if arguments == ["check"]:
-        if not TYPES.read_text().startswith(first_line()):
-            sys.exit("The API has changed and its TypeScript client has not. Run: make client")
+        known = refusals.WRITTEN.read_text() == refusals.found()
+        if not known or not TYPES.read_text().startswith(first_line()):
+            sys.exit(
+                "The API has changed; its description or its TypeScript client has not. Run: make client"
+            )
         return
+    refusals.WRITTEN.write_text(refusals.found())
     TYPES.write_text(generated())
 
 

@@ -53,14 +53,14 @@ def of_conversation(listener: Listener, about: About, owners: Owners) -> bool:
 
 
 def of_lead(listener: Listener, about: About, owners: Owners) -> bool:
-    """Administrators and supervisors; agents where the lead is theirs or was. Nobody's is hidden."""
+    """Administrators and supervisors; agents where the lead is theirs or was. A lead of nobody is hidden."""
     owners_of_it = (_text(about.event, "assigned_to"), _text(about.event, "previously_assigned_to"))
     return listener.leads or listener.id in owners_of_it
 
 
 def of_meeting(listener: Listener, about: About, owners: Owners) -> bool:
     """Administrators and supervisors; who attends, who did it, and who may see its conversation."""
-    attends = listener.id in getattr(about.event, "attendees", ())
+    attends = listener.id in about.event.attendees
     return attends or _text(about.event, "by") == listener.id or of_conversation(listener, about, owners)
 
 

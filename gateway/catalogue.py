@@ -120,7 +120,7 @@ def _message(full_name: str, descriptor: Descriptor, components: Components) -> 
         "name": name(full_name),
         "title": descriptor.name,
         "summary": descriptions.of(descriptor) or _sentence(descriptor.name),
-        "description": f"Shown to: {(audience.__doc__ or '').rstrip('.').lower()}.",
+        "description": f"Shown to: {audience.__doc__}",
         "contentType": "application/json",
         "tags": [{"name": name(full_name).partition(".")[0]}],
         "payload": payload(full_name, components),

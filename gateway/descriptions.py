@@ -1,5 +1,6 @@
-"""What the protos' comments say of services, RPCs, messages and fields: documentation is written there."""
+"""What the protos' comments say of services, RPCs, messages and fields, and the code of its refusals."""
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 COMPILED = Path(__file__).parents[1] / "protos" / "descriptors.binpb"
+REFUSALS = Path(__file__).parent / "refusals.json"
 VALUES = re.compile(r"[a-z0-9_]+(, [a-z0-9_]+)+")
 
 
@@ -24,6 +26,18 @@ def values(descriptor: Any) -> list[str]:
     """The values that a field's comment lists, where the comment is nothing but that list."""
     comment = of(descriptor)
     return comment.split(", ") if VALUES.fullmatch(comment) else []
+
+
+def refusals(rpc: Any) -> dict[str, dict[str, Any]]:
+    """The status and sentence of each code that the RPC refuses with, besides those that any may."""
+    return _refusals().get(f"{rpc.containing_service.name}.{rpc.name}", {})
+
+
+@cache
+def _refusals() -> dict[str, dict[str, dict[str, Any]]]:
+    """`make client` finds them in the services' code (deploy/refusals.py)."""
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads(REFUSALS.read_text())
+    return found
 
 
 @cache

@@ -1,5 +1,6 @@
 """`GET /openapi.json`: the route table, the protos, their comments and field rules, as OpenAPI 3.1."""
 
+import re
 from collections import Counter
 from functools import cache
 from http import HTTPStatus
@@ -26,7 +27,8 @@ REQUEST_ID = "0f1e2d3c4b5a6978"
 DESCRIPTION = """\
 Customer service on WhatsApp: shared inbox, AI agent, leads, campaigns, escalations, meetings.
 
-Every error is a problem document (RFC 9457) whose `code` is stable and whose `error` is for people.
+Every error is a problem document (RFC 9457) whose `code` is stable and whose `error` is for people; the
+codes that an operation has of its own are in its `x-refusals`, beside those of the shared responses.
 Lists take `limit` and `cursor`; unknown fields are ignored in both directions. Times are RFC 3339 in UTC.
 What a caller may not see answers 404. Events are described in [asyncapi.json](/asyncapi.json)."""
 
@@ -80,7 +82,8 @@ def _event_data(components: Components) -> dict[str, Any]:
 
 def _tag(file: Any) -> dict[str, str]:
     [service] = file.services_by_name
-    return {"name": service, "description": descriptions.of_file(file.name).partition(": ")[2]}
+    description = descriptions.of_file(file.name).partition(": ")[2]
+    return {"name": service, "description": description[0].upper() + description[1:]}
 
 
 def _operation(route: Route, components: Components) -> dict[str, Any]:
@@ -98,20 +101,26 @@ def _operation(route: Route, components: Components) -> dict[str, Any]:
         operation["parameters"] = parameters
     if takes_body(route):
         operation["requestBody"] = _body(route, components)
+    if told := descriptions.refusals(route.rpc):
+        operation["x-refusals"] = told
     return operation | {"responses": _answers(route, components)}
 
 
 @cache
 def _operation_ids() -> dict[Route, str]:
-    """The RPC's name; with its service's where another has the same, with the method's for a second route."""
+    """The RPC's name; with its service's after the verb where another has the same (`getIdentityConfig`),
+    with what the path takes for a second route (`getFileByKey`)."""
     services = {(route.rpc.name, route.rpc.containing_service.name) for route in ROUTES}
     uses = Counter(name for name, _ in services)
     names: dict[Route, str] = {}
     for route in ROUTES:
-        service, rpc = route.rpc.containing_service.name, route.rpc.name
-        name = rpc if uses[rpc] == 1 else f"{service}{rpc}"
-        while name in names.values():
-            name = f"{route.method.title()}{name}"
+        service, name = route.rpc.containing_service.name, route.rpc.name
+        if route.takes_file:
+            name = "UploadFile"
+        if uses[name] > 1:
+            name = re.sub("(?<=[a-z])(?=[A-Z])", service, name, count=1)
+        if name in names.values():
+            name += "".join(f"By{one[0].upper()}{one[1:]}" for one in sorted(variables(route)))
         names[route] = name
     return {route: name[0].lower() + name[1:] for route, name in names.items()}
 
@@ -179,10 +188,8 @@ def _answers(route: Route, components: Components) -> dict[str, Any]:
     }
     answers: dict[str, Any] = {str(route.status): fine}
     if "http_status" in route.rpc.output_type.fields_by_name:
-        other = HTTPStatus.FOUND if "redirect" in route.rpc.input_type.fields_by_name else HTTPStatus.CREATED
-        answers |= {
-            str(status): {**fine, "description": HTTPStatus(status).phrase} for status in (200, other)
-        }
+        other = HTTPStatus.FOUND if "redirect" in route.rpc.input_type.fields_by_name else HTTPStatus.OK
+        answers[str(other.value)] = {**fine, "description": other.phrase}
     for status in sorted(_refusals(route)):
         answers[str(status)] = {"$ref": f"#/components/responses/{status}"}
     return answers | {"default": {"$ref": "#/components/responses/default"}}
@@ -195,8 +202,9 @@ def _content(route: Route, components: Components) -> dict[str, Any]:
 
 
 def _refusals(route: Route) -> set[int]:
-    """Which refusals can come, by what the route is; what is rarer still comes as `default`."""
+    """Which refusals can come, by what the route is and what its RPC says; what is rarer, as `default`."""
     found = {401, 403, 429, 500, 503, 504}
+    found |= {told["status"] for told in descriptions.refusals(route.rpc).values()}
     fields = taken(route.rpc.input_type)
     if fields or route.keyed:
         found.add(400)

@@ -146,7 +146,7 @@ STREAM: dict[str, Any] = {
             "description": "An endless stream. A comment comes every 15 s when nothing else does.",
             "content": {"text/event-stream": {"schema": STRING}},
         },
-        **_refused(400, 401, 503),
+        **_refused(400, 401, 429, 500, 503),
     },
 }
 TICKET: dict[str, Any] = {
@@ -156,7 +156,7 @@ TICKET: dict[str, Any] = {
     "description": "One use, 60 seconds, on any replica. Any role.",
     "responses": {
         "200": _json("A ticket.", {"ticket": STRING, "expiresIn": {"type": "integer"}}),
-        **_refused(401, 429, 503),
+        **_refused(401, 429, 500, 503),
     },
 }
 WEBHOOK: dict[str, Any] = {

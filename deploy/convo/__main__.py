@@ -24,6 +24,7 @@ from deploy.convo.archive import Failed
 from deploy.convo.place import NotFound
 from deploy.local import credentials
 from deploy.local.chat import Refused
+from deploy.local.home import AlreadyRuns
 from deploy.local.settings import ROOT
 from services.kit import dead, log, outbox
 from services.kit.clock import now
@@ -39,8 +40,18 @@ app.add_typer(events, name="events")
 console = Console(highlight=False, soft_wrap=True)
 SEALING = ("identity", "messaging")  # services that keep secrets
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
-REFUSALS = (NotFound, Refused, Failed, psycopg.Error, NatsError, httpx2.TransportError)
+REFUSALS = (AlreadyRuns, NotFound, Refused, Failed, psycopg.Error, NatsError, httpx2.TransportError)
 
+
+def moment(text: str) -> datetime:
+    """Without a zone, it is this machine's."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise typer.BadParameter("is not a time: 2026-11-23T18:00:00Z is one") from None
+
+
+Moment = Annotated[datetime | None, typer.Option(parser=moment, metavar="TIME")]
 Names = Annotated[list[str] | None, typer.Argument(help="Services; all six without.")]
 
 
@@ -80,10 +91,10 @@ def examine(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 @told
 def seed(
     demo: Annotated[bool, typer.Option(help="A workspace that looks alive.")] = True,
-    size: Annotated[str, typer.Option(help="small or large")] = "small",
+    size: Annotated[seeds.Size, typer.Option()] = seeds.Size.small,
 ) -> None:
     """Fill the workspace with people, customers and conversations. Repeating it adds nothing."""
-    for line in asyncio.run(seeds.sow(place.find(), seeds.SIZES[size])):
+    for line in asyncio.run(seeds.sow(place.find(), size.customers)):
         console.print(line)
 
 
@@ -160,17 +171,14 @@ def reseal() -> None:
 
 @events.command()
 @told
-def rebuild(
-    since: Annotated[str, typer.Option(help="A time; all that is kept without.")] = "",
-) -> None:
-    """Have the services publish again what they have published: into a stream that was lost."""
+def rebuild(since: Moment = None) -> None:
+    """Have the services publish again what they have published, or that since TIME: into a lost stream."""
 
     async def fill() -> None:
-        begin = datetime.fromisoformat(since) if since else datetime(1970, 1, 1, tzinfo=UTC)
         here = place.find()
         for name in place.services([]):
             async with here.database(name) as db:
-                count = await outbox.refill(db, since=begin.astimezone(UTC), before=now())
+                count = await outbox.refill(db, since=since or datetime(1970, 1, 1, tzinfo=UTC), before=now())
                 console.print(f"{name}: {count} events")
 
     asyncio.run(fill())
@@ -212,13 +220,15 @@ def backup(
 @told
 def restore(
     file: Annotated[Path | None, typer.Argument()] = None,
-    to: Annotated[str, typer.Option(help="A time, with its zone; while nothing runs.")] = "",
+    to: Moment = None,
 ) -> None:
-    """The database as it was in a backup, or at a moment. What came after is gone."""
-    if to or file is None:
-        before = asyncio.run(recovery.recover(place.find(), datetime.fromisoformat(to)))
+    """The database as it was in a backup, or, while nothing runs, at TIME. What came after is gone."""
+    if to:
+        before = asyncio.run(recovery.recover(place.find(), to))
         console.print(f"Recovered; the data of before is in {before}. `make run`, then: convo reconcile")
         return
+    if file is None:
+        raise Failed("Say what to restore: a file, or a moment with --to.")
     archive.restore(place.find(), file)
     console.print("Restored, and nothing leaves yet. Start the services anew, then: convo reconcile")
 
@@ -246,7 +256,7 @@ def _in_service(name: str, *arguments: str) -> None:
 
 def main() -> None:
     log.configure("convo", "CRITICAL")
-    app()
+    app(prog_name="convo")
 
 
 if __name__ == "__main__":

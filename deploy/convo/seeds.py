@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from deploy.convo import office as offices
 from deploy.convo import teams
@@ -15,9 +16,18 @@ from deploy.convo.place import Json, Place
 from deploy.convo.stories import ARTICLES, CAMPAIGN, MEETINGS, NAMES, STORIES
 from services.kit.clock import now, rfc3339
 
-SIZES = {"small": 40, "large": 2000}  # customers; every second one writes to both teams
 END = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 LEADS = 15
+
+
+class Size(StrEnum):
+    small = "small"
+    large = "large"
+
+    @property
+    def customers(self) -> int:
+        """Every second one writes to both teams."""
+        return {"small": 40, "large": 2000}[self]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from deploy.convo import office as offices
 from deploy.convo.office import Office
-from deploy.convo.place import Json, Place
+from deploy.convo.place import Json, NotFound, Place
 
-SETTLES = 6.0  # seconds without an answer after which there will be none
+SETTLES = 12.0  # seconds without an answer after which there will be none
 Show = Callable[[str], object]
 
 
@@ -33,8 +33,7 @@ SCENARIOS = {
 
 async def play(place: Place, name: str, show: Show) -> None:
     if name not in SCENARIOS:
-        show(f"There is no scenario {name}. There are: {', '.join(SCENARIOS)}")
-        return
+        raise NotFound(f"There is no scenario {name}. There are: {', '.join(SCENARIOS)}")
     scenario = SCENARIOS[name]
     phone = f"55119{secrets.randbelow(100_000_000):08d}"
     async with offices.opened(place) as office:

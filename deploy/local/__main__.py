@@ -117,6 +117,8 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
         "Data and logs": str(settings.home),
         "AI": AI.get(provider, provider),
     }
+    if planned.shared["APP_ENV"] == "development":
+        rows["Try it"] = f"{address}/sim  a customer's phone beside the inbox"
     if planned.theirs:
         rows["Your own"] = ", ".join(LABELS[name] for name in planned.theirs)
     console.print(f"\nReady in {seconds:.1f} s.", style="bold green")
@@ -127,7 +129,9 @@ def welcome(planned: Stack, console: Console, seconds: float) -> None:
     console.print("\nFirst steps, in another terminal", style="bold")
     console.print("  make chat      talk to it as a customer does")
     console.print(f"  {register} -d '{person}'", markup=False)
-    console.print("                 the first user to register is the admin")
+    console.print(
+        "                 the first user is the admin; make chat notes the one it makes in chat.json"
+    )
     console.print("\nCtrl-C ends everything.")
 
 

@@ -17,14 +17,16 @@ function make(name, attributes = {}, ...children) {
 }
 
 // Markdown's links and code, and nothing more.
-function prose(text, source = "") {
-  const paragraph = make("p");
-  for (const part of (text ?? "").split(/(`[^`]+`|\[[^\]]+\]\([^)]+\))/)) {
+function inline(text) {
+  return (text ?? "").split(/(`[^`]+`|\[[^\]]+\]\([^)]+\))/).map((part) => {
     const link = part.match(/^\[([^\]]+)\]\((\/[^)]*)\)$/);
-    if (link) paragraph.append(make("a", { href: link[2] }, link[1]));
-    else paragraph.append(part.startsWith("`") ? make("code", {}, part.slice(1, -1)) : part);
-  }
-  return source ? make("div", {}, paragraph, source) : paragraph;
+    if (link) return make("a", { href: link[2] }, link[1]);
+    return part.startsWith("`") ? make("code", {}, part.slice(1, -1)) : part;
+  });
+}
+
+function prose(text) {
+  return make("p", {}, ...inline(text));
 }
 
 function resolve(schema, root) {
@@ -51,6 +53,11 @@ function limitsOf(schema) {
   return Object.entries(LIMITS).filter(([key]) => key in schema).map(([key, text]) => text.replace("%s", schema[key])).join(", ");
 }
 
+function notes(description, schema) {
+  const limits = limitsOf(schema);
+  return [...inline(description), description && limits ? " " : "", limits ? make("span", { class: "soft" }, `(${limits})`) : ""];
+}
+
 function objectOf(schema) {
   const inner = schema.anyOf ? schema.anyOf.find((one) => one.type !== "null") : schema;
   return inner.type === "array" || inner.type?.includes?.("array") ? inner.items : inner;
@@ -60,8 +67,7 @@ function fields(schema, root, depth = 0) {
   const whole = resolve(schema, root);
   const rows = Object.entries(whole.properties ?? {}).map(([name, field]) => {
     const inner = resolve(objectOf(field), root);
-    const notes = [field.description, limitsOf(field)].filter(Boolean).join(" ");
-    const row = make("div", {}, make("code", {}, name), " ", make("span", { class: "soft" }, typeOf(field, root)), whole.required?.includes(name) ? "" : make("em", { class: "soft" }, " optional"), notes ? ` ${notes}` : "");
+    const row = make("div", {}, make("code", {}, name), " ", make("span", { class: "soft" }, typeOf(field, root)), whole.required?.includes(name) ? "" : make("em", { class: "soft" }, " optional"), " ", ...notes(field.description, field));
     if (inner.properties && depth < 3) {
       const more = make("details", {}, make("summary", {}, "fields"));
       more.addEventListener("toggle", () => more.children.length === 1 && more.append(fields(inner, root, depth + 1)), { once: true });
@@ -102,7 +108,12 @@ function parametersOf(operation) {
 }
 
 function parameters(operation) {
-  const rows = parametersOf(operation).map((one) => make("tr", {}, make("td", {}, make("code", {}, one.name)), make("td", {}, one.in + (one.required ? ", required" : "")), make("td", { class: "soft" }, typeOf(one.schema, api)), make("td", {}, [one.description, limitsOf(one.schema)].filter(Boolean).join(" "))));
+  const rows = parametersOf(operation).map((one) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, one.name)), make("td", {}, one.in + (one.required ? ", required" : "")), make("td", { class: "soft" }, typeOf(one.schema, api)), make("td", {}, ...notes(one.description, one.schema))));
+  return rows.length ? make("table", {}, make("tbody", {}, ...rows)) : null;
+}
+
+function refusals(operation) {
+  const rows = Object.entries(operation["x-refusals"] ?? {}).map(([code, { status, error }]) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, code)), make("td", {}, status), make("td", {}, ...inline(error))));
   return rows.length ? make("table", {}, make("tbody", {}, ...rows)) : null;
 }
 
@@ -111,10 +122,11 @@ function answers(operation) {
     const response = resolve(one, api);
     const content = response.content ?? {};
     const kind = Object.keys(content)[0];
-    const inside = make("details", {}, make("summary", {}, make("strong", {}, status), ` ${response.description}`));
+    const inside = make("details", {}, make("summary", {}, make("strong", {}, status), " ", ...inline(response.description)));
     inside.addEventListener("toggle", () => {
       if (kind === REFUSED) inside.append(json(content[kind].example));
       else if (kind === "application/json") inside.append(fields(content[kind].schema, api), example(content[kind].schema));
+      else if (kind) inside.append(make("p", {}, make("code", {}, kind)));
     }, { once: true });
     return inside;
   });
@@ -126,22 +138,26 @@ function attempt(path, verb, operation) {
     return make("label", {}, `${one.name} `, input, " ");
   });
   const content = operation.requestBody?.content["application/json"];
+  const parts = operation.requestBody?.content["multipart/form-data"];
   const body = content ? make("textarea", { rows: 6, "aria-label": "Body" }) : null;
   if (body) body.value = JSON.stringify(content.example ?? sample(content.schema, api), null, 2);
+  const files = parts ? partsOf(parts.schema) : [];
   const result = make("div", { role: "status" });
-  const form = make("form", { onsubmit: send }, ...inputs, body, make("p", {}, make("button", {}, "Send")), result);
+  const form = make("form", { onsubmit: send }, ...inputs, ...files, body, make("p", {}, make("button", {}, "Send")), result);
   async function send(event) {
     event.preventDefault();
     let address = path;
     const query = new URLSearchParams();
-    for (const input of form.querySelectorAll("input")) {
+    for (const input of form.querySelectorAll("input[data-in]")) {
       if (input.dataset.in === "path") address = address.replace(`{${input.name}}`, encodeURIComponent(input.value));
       else if (input.value) query.set(input.name, input.value);
     }
     const headers = token.value ? { authorization: `Bearer ${token.value}` } : {};
     if (body) headers["content-type"] = "application/json";
     const began = performance.now();
-    const answer = await fetch(query.size ? `${address}?${query}` : address, { method: verb.toUpperCase(), headers, body: body?.value });
+    const sent = parts ? new FormData(form) : body?.value;
+    const answer = await fetch(query.size ? `${address}?${query}` : address, { method: verb.toUpperCase(), headers, body: sent }).catch((error) => error);
+    if (answer instanceof Error) return result.replaceChildren(make("p", {}, `No answer: ${answer.message}`));
     const text = await answer.text();
     let shown;
     try { shown = json(JSON.parse(text)); } catch { shown = make("pre", {}, text); }
@@ -150,20 +166,28 @@ function attempt(path, verb, operation) {
   return make("details", {}, make("summary", {}, "Try it"), form);
 }
 
+function partsOf(schema) {
+  return Object.entries(schema.properties).map(([name, field]) => {
+    const choices = field.enum?.map((value) => make("option", {}, value));
+    return make("label", {}, `${name} `, choices ? make("select", { name }, ...choices) : make("input", { name, type: "file", required: "" }), " ");
+  });
+}
+
 function operation(path, verb, one) {
   const id = one.operationId;
-  const box = make("details", { class: "operation", id, "data-words": `${verb} ${path} ${one.summary} ${id}`.toLowerCase() }, make("summary", {}, make("span", { class: `verb ${verb}` }, verb.toUpperCase()), make("code", {}, path), make("span", { class: "soft" }, one.summary)));
+  const box = make("details", { class: "operation", id, "data-words": `${verb} ${path} ${one.summary} ${id}`.toLowerCase() }, make("summary", {}, make("span", { class: `verb ${verb}` }, verb.toUpperCase()), make("code", {}, path), make("span", { class: "soft" }, ...inline(one.summary))));
   box.addEventListener("toggle", () => {
-    const content = one.requestBody?.content["application/json"];
+    const content = Object.values(one.requestBody?.content ?? {})[0];
     const takes = parameters(one);
+    const told = refusals(one);
     const streams = one.responses["200"]?.content?.["text/event-stream"];
-    box.append(make("div", {}, prose(one.description ?? one.summary), takes ? make("h3", {}, "Parameters") : null, takes, content ? make("h3", {}, "Body") : null, content ? fields(content.schema, api) : null, content?.example ? json(content.example) : null, make("h3", {}, "Answers"), ...answers(one), streams ? null : attempt(path, verb, one)));
+    box.append(make("div", {}, prose(one.description ?? one.summary), takes ? make("h3", {}, "Parameters") : null, takes, content ? make("h3", {}, "Body") : null, content ? fields(content.schema, api) : null, content?.example ? json(content.example) : null, make("h3", {}, "Answers"), ...answers(one), told ? make("h3", {}, "Refusals of its own") : null, told, streams ? null : attempt(path, verb, one)));
   }, { once: true });
   return box;
 }
 
 function happening(one) {
-  const box = make("details", { class: "operation", id: one.name, "data-words": `${one.name} ${one.summary} event`.toLowerCase() }, make("summary", {}, make("span", { class: "verb event" }, "EVENT"), make("code", {}, one.name), make("span", { class: "soft" }, one.summary)));
+  const box = make("details", { class: "operation", id: one.name, "data-words": `${one.name} ${one.summary} event`.toLowerCase() }, make("summary", {}, make("span", { class: "verb event" }, "EVENT"), make("code", {}, one.name), make("span", { class: "soft" }, ...inline(one.summary))));
   box.addEventListener("toggle", () => box.append(make("div", {}, prose(one.description), fields(one.payload, events))), { once: true });
   return box;
 }

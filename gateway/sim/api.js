@@ -3,9 +3,9 @@
 let tokens = JSON.parse(localStorage.getItem("sim.tokens") ?? "null");
 
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(code, message) {
     super(message);
-    this.status = status;
+    this.code = code;
   }
 }
 
@@ -32,7 +32,7 @@ export async function call(method, path, body) {
     answer = await send(method, path, body);
   }
   const content = await answer.json();
-  if (!answer.ok) throw new Refused(answer.status, content.error);
+  if (!answer.ok) throw new Refused(content.code, content.error);
   return content;
 }
 
@@ -40,9 +40,15 @@ export async function enter(email, password) {
   try {
     await call("POST", "/api/auth/register", { email, password, fullName: email.split("@")[0] });
   } catch (refused) {
-    if (refused.status !== 400) throw refused;
+    if (refused.code !== "USER_EXISTS") throw refused;
   }
   keep(await call("POST", "/api/auth/login", { email, password }));
+}
+
+export async function leave() {
+  await call("POST", "/api/auth/logout").catch(console.debug);
+  keep(null);
+  location.reload();
 }
 
 export async function* lines(body, separator) {

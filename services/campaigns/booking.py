@@ -41,7 +41,9 @@ WRITE = """
     order by user_id
 """
 CLEAR = "delete from meeting_attendees where meeting_id = %(meeting)s"
-FREE = "update meeting_attendees set blocking = false where meeting_id = %(meeting)s"
+FREE = """
+    update meeting_attendees set blocking = false where meeting_id = %(meeting)s returning user_id::text
+"""
 BUSY = """
     select user_id::text, lower(during) as starts_at, upper(during) as ends_at from meeting_attendees
     where user_id = any(%(people)s::uuid[]) and blocking and during && tstzrange(%(start)s, %(end)s)
@@ -75,9 +77,9 @@ async def first_free(session: Session, people: Sequence[str], start: datetime, e
     return next((person for person in people if not taken[person]), None)
 
 
-async def release(session: Session, meeting_id: str) -> None:
-    """The meeting does not take place, or has."""
-    await session.run(FREE, meeting=meeting_id)
+async def release(session: Session, meeting_id: str) -> list[str]:
+    """The meeting does not take place, or has. Whose time it was."""
+    return [row.user_id for row in await session.all(FREE, meeting=meeting_id)]
 
 
 async def busy(

@@ -200,7 +200,14 @@ async def _announce(
     if "scheduled_at" not in names:
         if names:
             await emit(
-                session, pb.MeetingUpdated(meeting_id=meeting.id, status=values["status"], changed=names)
+                session,
+                pb.MeetingUpdated(
+                    meeting_id=meeting.id,
+                    status=values["status"],
+                    changed=names,
+                    conversation_id=values.get("conversation_id", meeting.conversation_id),
+                    attendees=attending,
+                ),
             )
         return
     await emit(
@@ -225,7 +232,7 @@ async def _cancel(session: Session, actor: Actor, meeting: Row, reason: str | No
     if meeting.status not in BLOCKING:
         raise MeetingStatus(f"A {meeting.status} meeting cannot be cancelled.")
     await session.run(CANCEL, id=meeting.id, reason=reason, at=now())
-    await booking.release(session, meeting.id)
+    attending = await booking.release(session, meeting.id)
     await emit(
         session,
         pb.MeetingCancelled(
@@ -238,5 +245,6 @@ async def _cancel(session: Session, actor: Actor, meeting: Row, reason: str | No
             by=actor.id or None,
             scheduled_at=meeting.scheduled_at,
             notify_contact=notify,
+            attendees=attending,
         ),
     )

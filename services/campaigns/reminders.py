@@ -224,6 +224,7 @@ async def _finish(db: Database, reminder: Row) -> bool:
                 conversation_id=reminder.conversation_id,
                 lead_id=reminder.lead_id,
                 title=reminder.title,
+                attendees=reminder.attendees,
             ),
         )
     return True
@@ -238,7 +239,7 @@ async def _mark_no_shows(db: Database) -> int:
     async with db.begin() as session:
         missed = await session.all(NO_SHOWS, at=now(), before=now() - NO_SHOW_AFTER, limit=BATCH)
         for meeting in missed:
-            await booking.release(session, meeting.id)
+            attended = await booking.release(session, meeting.id)
             await emit(
                 session,
                 pb.MeetingNoShow(
@@ -248,6 +249,7 @@ async def _mark_no_shows(db: Database) -> int:
                     conversation_id=meeting.conversation_id,
                     title=meeting.title,
                     scheduled_at=meeting.scheduled_at,
+                    attendees=attended,
                 ),
             )
     return len(missed)

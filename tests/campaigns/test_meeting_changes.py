@@ -15,7 +15,7 @@ from services.kit.tables import new_id
 from tests.campaigns.agenda import cancel, change
 from tests.campaigns.colleagues import Identity, Sales
 from tests.campaigns.messaging_server import Chat, Gate, Trouble
-from tests.campaigns.world import announced, meeting, rows_of, settle, soon, tell
+from tests.campaigns.world import announced, meeting, rows_of, settle, soon, tell, told
 from tests.support import JOAO, MARIA, SUPERVISOR
 
 STATUSES = ("scheduled", "confirmed", "completed", "cancelled", "no_show")
@@ -177,23 +177,35 @@ async def test_cancelling_twice_is_cancelling_once(db: Database) -> None:
     assert (await announced(db)).count("MeetingCancelled") == 1
 
 
+async def test_whatever_becomes_of_a_meeting_whoever_attends_is_named(db: Database) -> None:
+    made = await meeting(db, SUPERVISOR, soon(days=1), attendees=[MARIA.id, JOAO.id])
+
+    await change(db, SUPERVISOR, made.id, title="Contrato")
+    await change(db, SUPERVISOR, made.id, scheduled_at=rfc3339(soon(days=2)))
+    await cancel(db, SUPERVISOR, made.id)
+
+    for kind in (pb.MeetingScheduled, pb.MeetingUpdated, pb.MeetingRescheduled, pb.MeetingCancelled):
+        [event] = await told(db, kind)
+        assert {*event.attendees} == {MARIA.id, JOAO.id}
+
+
 async def test_the_contact_is_told_once_where_that_is_wanted(db: Database, gate: Gate) -> None:
     chat = gate.open(Chat())
-    told = await meeting(
+    loud = await meeting(
         db, MARIA, datetime.fromisoformat("2031-03-10T14:00:00-03:00"), conversation_id=chat.id
     )
     silent = await meeting(db, MARIA, soon(days=2), conversation_id=chat.id)
     gate.troubles.append(Trouble("Deliver", 1, after_effect=True))
 
-    await cancel(db, MARIA, told.id, notify_contact=True)
+    await cancel(db, MARIA, loud.id, notify_contact=True)
     await cancel(db, MARIA, silent.id)
     with pytest.raises(Unavailable):
         await settle(db)
     event = pb.MeetingCancelled(
-        meeting_id=told.id,
+        meeting_id=loud.id,
         conversation_id=chat.id,
         title="Proposta",
-        scheduled_at=told.scheduled_at,
+        scheduled_at=loud.scheduled_at,
         notify_contact=True,
     )
     await tell(db, event, times=2)

@@ -51,6 +51,13 @@ async def announced(db: Database) -> list[str]:
     return [row.type.rsplit(".", 1)[1] for row in rows]
 
 
+async def told(db: Database, kind: type[Any]) -> list[Any]:
+    """Everything of one kind that was ever announced, in order."""
+    name = kind.DESCRIPTOR.full_name
+    rows = await rows_of(db, "select body from outbox where type = %(name)s order by id", name=name)
+    return [kind.FromString(row.body) for row in rows]
+
+
 async def rows_of(db: Database, statement: str, **values: Any) -> list[Row]:
     async with db.read() as session:
         return await session.all(statement, **values)

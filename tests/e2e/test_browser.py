@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from deploy import client
-from services.kit.tables import new_id
 from tests.e2e import stack as stacks
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.test_client import run, tools
 
 pytestmark = pytest.mark.timeout(400)
 
+EMAIL = "ana@empresa.com.br"
 PICTURES = Path(__file__).parents[2] / "deploy" / "local" / "screenshots"
 
 __all__ = ["tools"]
@@ -36,8 +36,7 @@ async def test_a_customer_writes_the_ai_answers_and_a_person_takes_over(tools: P
     """With CONVO_PICTURES the README's pictures are taken anew."""
     pictures = str(PICTURES) if os.environ.get("CONVO_PICTURES") else ""
     script = client.FOLDER / "tests" / "sim.mjs"
-    email = f"{new_id()}@empresa.com.br"
     async with stacks.watched(AI_DEBOUNCE_S="0.5") as stack:
-        told = await run("node", script, stack.url, chromium, email, PASSWORD, pictures)
+        told = await run("node", script, stack.url, chromium, EMAIL, PASSWORD, pictures)
 
     assert told.strip() == "seen"

@@ -13,6 +13,7 @@ from deploy import client
 from gateway import catalogue
 from services.kit.tables import new_id
 from tests.e2e.conftest import PASSWORD, Office
+from tests.e2e.stack import ROOT
 from tests.e2e.test_first_light import phone
 
 pytestmark = pytest.mark.timeout(240)
@@ -30,9 +31,7 @@ async def run(*command: str | Path) -> str:
 async def tools() -> Path:
     """Node and what the client's lock names."""
     assert shutil.which("node"), "These tests need Node 20 or newer: apt-get install nodejs npm"
-    if not (client.FOLDER / "node_modules" / ".ready").exists():
-        await run("npm", "ci", "--silent")
-        (client.FOLDER / "node_modules" / ".ready").touch()
+    await run("make", "--silent", "-C", ROOT, "gateway/client/node_modules/.ready")
     return client.FOLDER / "node_modules" / ".bin"
 
 

@@ -37,7 +37,7 @@ async def convo(stack: Stack, *arguments: str, expect: int = 0, **environment: s
         check=False,
     )
     assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout or done.stderr
 
 
 async def doctor(stack: Stack, *, expect: int = 0) -> dict[str, dict[str, Any]]:
@@ -50,6 +50,27 @@ async def test_the_doctor_finds_every_part_well(office: Office) -> None:
 
     assert {"database", "events", "files", "api", "outbox", "ai", "whatsapp"} <= set(findings)
     assert not [one for one in findings.values() if one["state"] == "fail"]
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("seed --size medium", 2, "'small', 'large'"),
+        ("restore", 1, "a file, or a moment"),
+        ("restore --to ontem", 2, "is not a time"),
+        ("restore --to 2026-11-23T18:00:00Z", 1, "It already runs"),
+        ("events rebuild --since ontem", 2, "is not a time"),
+        ("backup /nowhere/convo.dump", 1, "No such file"),
+        ("dead list vendas", 1, "There is no service vendas"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_without_a_traceback(
+    office: Office, command: str, status: int, said: str
+) -> None:
+    told = await convo(office.stack, *command.split(), expect=status)
+
+    assert said in told
+    assert "Traceback" not in told
 
 
 @pytest.fixture

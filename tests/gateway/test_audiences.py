@@ -1,8 +1,9 @@
 """Who is shown an event."""
 
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 
-from gateway import audiences
+from gateway import audiences, catalogue
 from gateway.audiences import About, Listener
 from protos import sales_pb2
 
@@ -29,6 +30,21 @@ def test_those_who_lead_hear_of_every_lead(role: str) -> None:
     event = sales_pb2.LeadUpdated(lead_id="1")
 
     assert audiences.of_lead(Listener(id="ana", role=role), About(event), {})
+
+
+def test_whoever_attends_a_meeting_hears_whatever_becomes_of_it() -> None:
+    kinds = [
+        GetMessageClass(one)
+        for name, one in catalogue.events().items()
+        if audiences.of(catalogue.name(name), one) is audiences.of_meeting
+    ]
+
+    heard = {kind: audiences.of_meeting(MARIA, About(kind(attendees=["maria"])), {}) for kind in kinds}
+    unheard = {kind: audiences.of_meeting(MARIA, About(kind(attendees=["joao"])), {}) for kind in kinds}
+
+    assert len(kinds) >= 6
+    assert {*heard.values()} == {True}
+    assert {*unheard.values()} == {False}
 
 
 def test_a_qualification_that_is_due_is_between_services() -> None:

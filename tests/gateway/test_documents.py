@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from deploy import refusals
 from gateway import audiences, catalogue, openapi, pages
 from gateway.app import HERE
 from gateway.routes import ADMINS, ANYONE, ROUTES
@@ -35,10 +36,46 @@ def test_every_route_is_an_operation_with_a_summary_and_its_refusals(document: d
             assert "403" in operation["responses"]
 
 
+def test_an_operation_names_its_own_refusals_and_those_of_the_services_that_it_asks(
+    document: dict[str, Any],
+) -> None:
+    paths = document["paths"]
+
+    taken = paths["/api/auth/register"]["post"]["x-refusals"]["USER_EXISTS"]
+    qualify = paths["/api/leads/{id}/qualify"]["post"]["x-refusals"]
+
+    assert taken == {"status": 400, "error": "User already exists"}
+    assert {"lead_not_found", "conversation_not_found", "ai_not_configured"} <= {*qualify}
+    assert "validation_error" not in qualify
+    for verbs in paths.values():
+        for one in verbs.values():
+            statuses = {str(told["status"]) for told in one.get("x-refusals", {}).values()}
+            assert statuses <= {*one["responses"]}
+
+
+def test_the_refusals_that_are_described_are_those_of_todays_code() -> None:
+    assert refusals.WRITTEN.read_text() == refusals.found()
+
+
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     ids = [one["operationId"] for verbs in document["paths"].values() for one in verbs.values()]
 
     assert len(ids) == len(set(ids))
+    assert {"getIdentityConfig", "getIntelligenceConfig", "getFile", "getFileByKey", "uploadFile"} <= {*ids}
+
+
+def test_only_what_may_be_made_or_found_answers_two_ways(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+
+    fine = {
+        (path, verb): sorted(status for status in one["responses"] if status < "400")
+        for path, verbs in paths.items()
+        for verb, one in verbs.items()
+    }
+
+    assert fine["/api/conversations", "post"] == ["200", "201"]
+    assert fine["/api/conversations/{id}/mode", "post"] == ["200"]
+    assert fine["/api/storage/download", "get"] == ["200", "302"]
 
 
 def test_a_field_rule_is_written_as_json_schema(document: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from google.protobuf.message import Message
 
 from gateway import audiences
 from gateway.audiences import About, Listener
+from gateway.events import STREAMS_OF_ONE
 from protos import messaging_pb2 as messaging
 from protos import sales_pb2 as sales
 from services.kit import outbox
@@ -167,6 +169,21 @@ async def test_a_ticket_is_used_once_whichever_gateway_is_asked(house: House, st
         statuses = await asyncio.gather(*(status(port) for port in front.ports * 5))
 
     assert sorted(statuses) == [200] + [401] * 9
+
+
+async def test_a_person_has_twenty_tabs_open_and_not_one_more(front: Front, staff: Staff) -> None:
+    headers = {"authorization": f"Bearer {staff.agent}"}
+    async with AsyncExitStack() as tabs:
+        for _ in range(STREAMS_OF_ONE):
+            tab = await tabs.enter_async_context(front.client.stream("GET", "/api/events", headers=headers))
+            assert tab.status_code == 200
+        refused = await front.call("GET", "/api/events", token=staff.agent)
+        theirs = await tabs.enter_async_context(
+            front.client.stream("GET", "/api/events", headers={"authorization": f"Bearer {staff.admin}"})
+        )
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+    assert theirs.status_code == 200
 
 
 async def test_a_lost_stream_is_told_and_events_go_on(front: Front, staff: Staff, office: Office) -> None:

@@ -1,4 +1,4 @@
-// Run against a live system: log in, listen, write; what the server refuses is typed too. See tests/client.
+// Run against a live system: log in, listen, write; what the server refuses is typed too. See tests/e2e/test_client.py.
 
 import { connect, type Message } from "../src/index.ts";
 
