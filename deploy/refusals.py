@@ -5,13 +5,14 @@ and in what its calls to other services reach there. What is caught on its way i
 know a code that never comes, but meets none that it does not know.
 """
 
-import dis
+import ast
 import importlib
 import json
 from collections.abc import Iterator
-from inspect import getclosurevars, unwrap
+from inspect import getsource, unwrap
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from textwrap import dedent
+from types import FunctionType, ModuleType
 from typing import Any
 
 from gateway.routes import FILES, ROUTES
@@ -19,7 +20,6 @@ from services.kit.errors import CATEGORIES, Refusal
 
 WRITTEN = Path(__file__).parents[1] / "gateway" / "refusals.json"
 ANYWHERE = {category.code for category in (*CATEGORIES, Refusal)}
-LOADS = ("LOAD_ATTR", "LOAD_METHOD")
 
 Rpcs = dict[tuple[str, str], FunctionType]
 
@@ -43,7 +43,7 @@ def _rpcs() -> Rpcs:
         [service] = file.services_by_name.values()
         door = getattr(importlib.import_module(f"services.{service.name.lower()}.rpc"), service.name)
         for rpc in service.methods:
-            found[service.name, rpc.name] = getclosurevars(getattr(door, rpc.name)).nonlocals["fn"]
+            found[service.name, rpc.name] = getattr(door, rpc.name).fn
     return found
 
 
@@ -64,7 +64,7 @@ def _reach(service: str, function: FunctionType, rpcs: Rpcs, seen: set[Any]) -> 
     if function in seen:
         return
     seen.add(function)
-    for path in _named(function.__code__):
+    for path in _named(function):
         thing = _resolved(path, function)
         if isinstance(thing, type) and issubclass(thing, Refusal):
             seen.add(thing)
@@ -84,20 +84,21 @@ def _resolved(path: list[str], function: FunctionType) -> Any:
     return unwrap(thing) if callable(thing) else thing
 
 
-def _named(code: CodeType) -> Iterator[list[str]]:
-    """What the code names, each with its attributes: `leads.LeadExists`; but not what an `except` names."""
-    paths: list[list[str]] = []
-    for one in dis.get_instructions(code):
-        if one.opname == "LOAD_GLOBAL":
-            paths.append([one.argval])
-        elif one.opname in ("LOAD_DEREF", "LOAD_FAST"):
-            paths.append([""])
-        elif one.opname in LOADS and paths:
-            paths[-1].append(one.argval)
-        elif one.opname == "CHECK_EXC_MATCH":
-            paths = []
-        elif one.opname != "BUILD_TUPLE":
-            yield from paths
-            paths = []
-        if isinstance(one.argval, CodeType):
-            yield from _named(one.argval)
+def _named(function: FunctionType) -> Iterator[list[str]]:
+    """What its code names, each with its attributes: `leads.LeadExists`.
+
+    Not what an `except` or an annotation names, nor what is its own.
+    """
+    tree = ast.parse(dedent(getsource(function)))
+    aside = {inner for node in ast.walk(tree) for part in _aside(node) for inner in ast.walk(part)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and node not in aside:
+            path = ast.unparse(node).split(".")
+            yield ["", *path[1:]] if path[0] in function.__code__.co_varnames else path
+
+
+def _aside(node: ast.AST) -> Iterator[ast.expr]:
+    parts = (getattr(node, name, None) for name in ("annotation", "returns"))
+    yield from (part for part in parts if part)
+    if isinstance(node, ast.ExceptHandler) and node.type:
+        yield node.type

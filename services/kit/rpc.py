@@ -95,7 +95,7 @@ def stream(
                 yield message
 
     method.__name__ = fn.__name__
-    method.callers = callers  # type: ignore[attr-defined]
+    method.callers, method.fn = callers, fn  # type: ignore[attr-defined]
     return method
 
 
@@ -114,7 +114,7 @@ def _method(
         raise AssertionError("abort raises")
 
     method.__name__ = fn.__name__
-    method.callers = callers  # type: ignore[attr-defined]
+    method.callers, method.fn = callers, fn  # type: ignore[attr-defined]
     return cast(Method[Any, Response], method)
 
 

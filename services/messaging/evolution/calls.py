@@ -31,8 +31,9 @@ class Server:
 
 
 class CallFailed(Upstream):
-    """Evolution did not do it. The message may be shown to people: no key, no text and no number is in it."""
+    """Evolution did not do it."""
 
+    # Whatever detail it is given is shown to people: no key, no text and no number is in it.
     def __init__(
         self, detail: str, upstream_status: int | None = None, retry_after: int | None = None
     ) -> None:
@@ -41,15 +42,17 @@ class CallFailed(Upstream):
 
 
 class NotSent(CallFailed):
-    """Proven not delivered: this, and only this, may be sent again."""
+    """It was not delivered. Try again in a moment."""
+
+    # Proven: this, and only this, may be sent again.
 
 
 class Rejected(CallFailed):
-    """Evolution refused, for good."""
+    """Evolution refused it. Sent again as it is, it will be refused again."""
 
 
 class Unknown(CallFailed):
-    """It may have been done and may not have been: never to be sent again by guesswork."""
+    """Nobody can tell whether it was delivered. It is not sent again by itself."""
 
 
 CONNECT_TIMEOUT = 5.0
