@@ -78,8 +78,15 @@ async def take_in(db: Database, deliveries: Sequence[Delivery]) -> None:
     for one in deliveries:
         if one.receipt is None and one.instance:
             await _store_history(db, one)
+    await _each(db, _store_and_tell, [one for one in deliveries if one.receipt is None and _is_talk(one)])
     for step in (_store_messages, _tell_the_rest):
         await _each(db, step, [one for one in deliveries if one.receipt is None])
+
+
+def _is_talk(delivery: Delivery) -> bool:
+    """Messages and nothing else, as most are: then nothing that is told takes locks out of their order."""
+    items = delivery.envelope.items
+    return delivery.instance is not None and all(isinstance(item, Message) for item in items)
 
 
 async def _read(delivery: Delivery) -> None:
@@ -180,6 +187,11 @@ async def _store_history(db: Database, delivery: Delivery) -> None:
 
 async def _store(session: Session, _: object, found: Sequence[Arrival]) -> None:
     await arrivals.take_in(session, found)
+
+
+async def _store_and_tell(session: Session, deliveries: Sequence[Delivery]) -> None:
+    await _store_messages(session, deliveries)
+    await _tell_the_rest(session, deliveries)
 
 
 async def _store_messages(session: Session, deliveries: Sequence[Delivery]) -> None:

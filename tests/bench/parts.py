@@ -25,10 +25,10 @@ LISTENERS = ("sales", "intelligence", "campaigns", "knowledge")
 BUSY = 0.25  # seconds of CPU in one second
 HEAD = ["", "requests/s", "p50 ms", "p99 ms", "refused", "CPU ms/request", "of which"]
 RAW = """
-    insert into peer.raw (id, conversation_id, instance_id, message_id, remote_jid, content, message_type,
-        origin, is_from_me, status, timestamp)
-    select %(id)s::uuid, conversation_id, instance_id, %(id)s::uuid::text, remote_jid, content, message_type,
-        origin, is_from_me, status, now() from peer.messages where id = %(like)s
+    insert into peer.raw (id, conversation_id, instance_id, message_id, remote_jid, content, words,
+        message_type, origin, is_from_me, status, timestamp)
+    select %(id)s::uuid, conversation_id, instance_id, %(id)s::uuid::text, remote_jid, content, words,
+        message_type, origin, is_from_me, status, now() from peer.messages where id = %(like)s
 """
 STORED = "select count(*) from messaging.messages where message_id like any(%(runs)s)"
 LEADS = 200
