@@ -56,13 +56,10 @@ class Bus:
         self.name = name
         self.replicas = replicas
         self.client = Client()
+        self.stream: JetStreamContext = self.client.jetstream(timeout=5)
         self.acknowledged = 0  # the number in the stream that this process was told last
         self.torn = 0  # how many events were at the stream's end, and are not any more
         self.leaving = False  # this process ends in order, and there is time to finish what is in hand
-
-    @property
-    def stream(self) -> JetStreamContext:
-        return self.client.jetstream(timeout=5)
 
     async def open(self) -> None:
         await self.client.connect(
