@@ -1,5 +1,6 @@
 # Every command of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
+PYTHON ?= python3
 PY := .venv/bin/python
 PROTOS := $(wildcard protos/*.proto)
 unexport PYTHONDONTWRITEBYTECODE # compiled once, not by every process
@@ -9,10 +10,10 @@ help:
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Every day
-setup: .venv/ready protos ## Make the environment: .venv from the lock, code from the protos
+setup: .venv/ready protos ## Make the environment: .venv from the lock, code from the protos; PYTHON=python3
 
 .venv/ready: requirements.lock
-	@test -x $(PY) || { echo "Making .venv: a minute when packages are downloaded, seconds when they are here."; python3 -m venv .venv; }
+	@test -x $(PY) || { echo "Making .venv: a minute when packages are downloaded, seconds when they are here."; $(PYTHON) -m venv .venv; }
 	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@.venv/bin/uv pip sync --system-certs --python $(PY) --require-hashes requirements.lock
