@@ -70,6 +70,20 @@ async def test_what_makes_no_instance_is_refused(db: Database, monkeypatch: pyte
         await change(db, ADMIN.id, name="Nenhuma")
 
 
+async def test_an_instance_of_the_cloud_has_an_id_over_there(db: Database) -> None:
+    id = await make_instance(db)
+    with pytest.raises(Invalid) as refused:
+        await change(db, id, provider_type="cloud")
+
+    changed = await change(db, id, provider_type="cloud", instance_id_external="over-there")
+
+    assert [*refused.value.fields] == ["instanceIdExternal"]
+    assert (changed.provider_type, changed.instance_id_external) == ("cloud", "over-there")
+    with pytest.raises(Invalid):
+        await change(db, id, instance_id_external="")
+    assert (await change(db, id, name="Vendas")).name == "Vendas"
+
+
 async def test_no_transaction_waits_for_a_name_to_be_looked_up(
     shop: Shop, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
