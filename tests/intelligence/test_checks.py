@@ -206,6 +206,15 @@ async def test_a_new_customer_who_greets_is_welcomed_without_a_model(db: Databas
     assert chat.heard == ["Olá! Em que posso ajudar?"]
 
 
+async def test_knowledge_that_is_not_asked_has_no_gap(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, knowledge_base_enabled=False)
+
+    await replies.answer(db, chat.says("Vocês entregam em Manaus?"))
+
+    assert await announced(db, chat.id) == ["escalation_requested"]
+
+
 async def test_who_lets_the_agent_answer_is_told_which_escalation_it_asks_for(
     db: Database, desk: Desk
 ) -> None:
