@@ -112,7 +112,9 @@ def _list(field: FieldDescriptor, raw: Any, path: str, reading: Reading) -> list
         return [_scalar(field, item, from_text=True) for item in items]
     if not isinstance(raw, list):
         raise _Refused("must be a list")
-    most = rule(field).max_items
+    least, most = rule(field).min_items, rule(field).max_items
+    if len(raw) < least:
+        raise _Refused(f"takes at least {least} item{'s' * (least > 1)}")
     if most and len(raw) > most:
         raise _Refused(f"takes at most {most} items")
     if field.message_type is None:

@@ -94,6 +94,8 @@ class Components:
         accepted = self.body(one.message_type) if one.message_type is not None else _accepted(one)
         if one.is_repeated:
             accepted = {"type": "array", "items": accepted}
+            if rules.min_items:
+                accepted["minItems"] = rules.min_items
             if rules.max_items:
                 accepted["maxItems"] = rules.max_items
             return _described(accepted, one)

@@ -104,11 +104,15 @@ def mentioned(text: str, keywords: Sequence[str]) -> str | None:
     return next((word for word in keywords if re.search(rf"\b{re.escape(_plain(word))}\b", plain)), None)
 
 
-async def gather(conversation_id: str, reason: str | None = None, *, in_depth: bool = False) -> Briefing:
+async def gather(
+    conversation_id: str, reason: str | None = None, *, message_id: str = "", in_depth: bool = False
+) -> Briefing:
     """Messaging must answer; without sales or intelligence we know less, and go on."""
-    request = messaging.GetContextRequest(conversation_id=conversation_id, limit=MESSAGES_READ)
+    request = messaging.GetContextRequest(
+        conversation_id=conversation_id, message_id=message_id, limit=MESSAGES_READ
+    )
     context = await peers.messaging.GetContext(request)
-    lead = await _lead(conversation_id, context.conversation.contact_id)
+    lead = await _lead(context.conversation.id, context.conversation.contact_id)
     handoff = await _handoff(conversation_id, reason) if in_depth else None
     return Briefing(context, lead, handoff, _facts(context, lead, handoff, reason))
 

@@ -115,7 +115,7 @@ async def request(db: Database, event: intelligence.EscalationRequested) -> None
         if await session.first(BY_KEY, key=event.message_id):
             return
     try:
-        briefing = await briefings.gather(event.conversation_id, event.reason)
+        briefing = await briefings.gather(event.conversation_id, event.reason, message_id=event.message_id)
     except NotFound:
         log.warning("escalation_of_nothing", conversation_id=event.conversation_id)
         return
@@ -127,6 +127,7 @@ async def request(db: Database, event: intelligence.EscalationRequested) -> None
         "priority": priority,
         "handoff_context": briefings.context_of(briefing, priority, reason),
         "request_key": event.message_id or None,
+        "id": event.escalation_id or new_id(),
     }
     await _open(db, briefing, given, None)
 
@@ -163,7 +164,7 @@ async def _visible(
 
 async def _open(db: Database, briefing: Briefing, given: dict[str, Any], assignee: str | None) -> Opened:
     """The conversation's active escalation: a new one, or the one that is there, raised to this priority."""
-    values = {**_snapshot(briefing), **given, "id": new_id()}
+    values = {**_snapshot(briefing), "id": new_id(), **given}
     statement = insert(Escalation).values(values).on_conflict_do_nothing()
     async with db.begin() as session:
         created = await session.first(statement.returning(*Escalation.__table__.columns))

@@ -21,6 +21,7 @@ MOST_LINES = 500
 LINES_AT_ONCE = 1000
 FIELDS = [field.name for field in pb.Recipient.DESCRIPTOR.fields]
 HEADINGS = ("contactName", "phoneNumber", "status", "sentAt", "deliveredAt", "readAt", "error", "attempts")
+BOM = "\ufeff".encode()  # without it Excel takes the file for one of its own code page
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 LINES = select(*(getattr(Recipient, name) for name in FIELDS))
@@ -70,7 +71,7 @@ async def export(
     yield pb.Document(
         content_type="text/csv; charset=utf-8",
         filename=f"campaign-{campaign.id}.csv",
-        content=lines([HEADINGS]),
+        content=BOM + lines([HEADINGS]),
     )
     after = "00000000-0000-0000-0000-000000000000"
     while True:

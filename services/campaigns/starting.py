@@ -1,5 +1,6 @@
 """Starting a campaign: one caller wins, and the audience is written down, a page at a time."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from protos import campaigns_pb2 as pb
@@ -28,7 +29,7 @@ class NoRecipients(Invalid):
     code = "no_recipients"
 
 
-MOST_AT_ONCE = 100  # scheduled campaigns in one go
+AT_ONCE = 100  # scheduled campaigns that are looked up together
 
 START = """
     update campaigns set status = 'sending', instance_id = %(instance)s, author_name = %(author)s,
@@ -59,7 +60,8 @@ FREEZE = """
 """
 EXPECT = "update campaigns set total_recipients = %(count)s where id = %(id)s"
 DUE = """
-    select id from campaigns where status = 'scheduled' and scheduled_at <= %(at)s
+    select id, scheduled_at from campaigns
+    where status = 'scheduled' and scheduled_at <= %(at)s and (scheduled_at, id) > (%(time)s, %(after)s)
     order by scheduled_at, id limit %(limit)s
 """
 GIVE_UP = """
@@ -87,10 +89,8 @@ async def process_scheduled(
 
 async def start_due(db: Database) -> pb.ProcessScheduledResponse:
     """Each campaign whose time has come, oldest first; what one of them runs into does not stop the next."""
-    async with db.read() as session:
-        due = await session.all(DUE, at=now(), limit=MOST_AT_ONCE)
     started, errors = [], []
-    for row in due:
+    async for row in _due(db):
         try:
             await start(db, row.id)
             started.append(row.id)
@@ -103,6 +103,19 @@ async def start_due(db: Database) -> pb.ProcessScheduledResponse:
             log.warning("campaign_not_started", campaign_id=row.id, error=refusal.name)
             errors.append(pb.StartError(campaign_id=row.id, error=refusal.message))
     return pb.ProcessScheduledResponse(success=True, processed=len(started), started=started, errors=errors)
+
+
+async def _due(db: Database) -> AsyncIterator[Row]:
+    """Those that cannot start stay scheduled, and hold up none that comes after them."""
+    at, time, after = now(), "-infinity", "00000000-0000-0000-0000-000000000000"
+    while True:
+        async with db.read() as session:
+            rows = await session.all(DUE, at=at, time=time, after=after, limit=AT_ONCE)
+        for row in rows:
+            yield row
+        if len(rows) < AT_ONCE:
+            return
+        time, after = rows[-1].scheduled_at, rows[-1].id
 
 
 async def start(db: Database, id: str) -> Row:

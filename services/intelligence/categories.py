@@ -68,7 +68,7 @@ async def follow(db: Database, event: MessageReceived) -> None:
         return
     if event.customer_message_count - (last.customer_message_count if last else 0) < EVERY:
         return
-    context = await conversations.read(event.conversation_id, MESSAGES)
+    context = await conversations.read(event.conversation_id, MESSAGES, message=event.message_id)
     messages = conversations.worded(context)
     if not messages:
         return

@@ -4,8 +4,13 @@ from protos.messaging_pb2 import ConversationContext, GetContextRequest, Message
 from services.intelligence import peers, threads
 
 
-async def read(id: str, limit: int, *, inbound_only: bool = False) -> ConversationContext:
-    request = GetContextRequest(conversation_id=id, limit=limit, inbound_only=inbound_only)
+async def read(
+    id: str, limit: int, *, inbound_only: bool = False, message: str | None = None
+) -> ConversationContext:
+    """With `message`, the conversation that it is in now: this one may have become part of another."""
+    request = GetContextRequest(
+        conversation_id=id, limit=limit, inbound_only=inbound_only, message_id=message or ""
+    )
     return await peers.messaging.GetContext(request, timeout=3.0)
 
 

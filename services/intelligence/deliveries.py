@@ -35,11 +35,11 @@ async def send(db: Database, turn: Turn, draft: Draft, log_id: str) -> str:
         raise NotDelivered if delivered.accepted else TurnTaken(why)
     reply = delivered.message.id
     async with db.begin() as session:
-        if await logs.finish(session, log_id, "response_sent", reply):
-            await sessions.count_answer(session, turn.conversation_id, turn.message_id, draft.intent)
+        if conversation := await logs.finish(session, log_id, "response_sent", reply):
+            await sessions.count_answer(session, conversation, turn.message_id, draft.intent)
             await templates.count(session, draft.template_ids)
             await examples.count(session, draft.example_ids)
-            await emit(session, *_events(turn, draft, reply, log_id))
+            await emit(session, *_events(conversation, turn, draft, reply, log_id))
     return reply
 
 
@@ -59,15 +59,15 @@ async def deliver(turn: Turn, text: str, *, key: str) -> DeliverResponse:
     )
 
 
-def _events(turn: Turn, draft: Draft, reply: str, log_id: str) -> list[Message]:
+def _events(conversation: str, turn: Turn, draft: Draft, reply: str, log_id: str) -> list[Message]:
     sent = pb.ResponseSent(
-        conversation_id=turn.conversation_id,
+        conversation_id=conversation,
         message_id=turn.message_id,
         reply_message_id=reply,
         log_id=log_id,
     )
     used = pb.KnowledgeUsed(
-        conversation_id=turn.conversation_id,
+        conversation_id=conversation,
         message_id=turn.message_id,
         entry_ids=[one.id for one in draft.used],
     )

@@ -86,19 +86,19 @@ def _without_question(turn: Turn) -> Draft | None:
     return None
 
 
-async def find(turn: Turn) -> SearchResponse:
-    """What the knowledge base says; nothing when it is away."""
+async def find(turn: Turn) -> SearchResponse | None:
+    """What the knowledge base says; None when it is away, or not to be asked."""
     if not turn.agent.knowledge_base_enabled:
-        return SearchResponse()
+        return None
     request = SearchRequest(query=turn.question, limit=FACTS, sector_id=conversations.sector(turn.thread))
     try:
         return await peers.knowledge.Search(request, timeout=3.0)
     except Refusal as refusal:
         log.warning("knowledge_unavailable", code=refusal.name)
-        return SearchResponse()
+        return None
 
 
-async def from_model(db: Database, turn: Turn, facts: SearchResponse, materials: Materials) -> Draft:
+async def from_model(db: Database, turn: Turn, facts: SearchResponse | None, materials: Materials) -> Draft:
     """What the model writes, if it may be sent; it gets one chance to mend it."""
     ask = Ask(
         capability="respond",
@@ -123,7 +123,7 @@ async def from_model(db: Database, turn: Turn, facts: SearchResponse, materials:
     return draft
 
 
-async def _gathered(db: Database, turn: Turn) -> tuple[SearchResponse, Materials]:
+async def _gathered(db: Database, turn: Turn) -> tuple[SearchResponse | None, Materials]:
     """All that an answer may be built on, looked up side by side."""
     sector = conversations.sector(turn.thread)
     intent = turn.session.detected_intent if turn.session else None
@@ -134,7 +134,7 @@ async def _gathered(db: Database, turn: Turn) -> tuple[SearchResponse, Materials
     )
     return facts, Materials(
         customer=turn.thread.contact.name,
-        facts=[hit.entry for hit in facts.hits],
+        facts=[hit.entry for hit in facts.hits] if facts else [],
         templates=fitting,
         examples=good,
         summary=(turn.session.conversation_summary if turn.session else None) or "",
@@ -164,7 +164,7 @@ def _sources(turn: Turn, materials: Materials) -> Sources:
     return Sources(supplied, spoken, prompts.secret_part(), agent.max_discount_percent)
 
 
-async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: Materials) -> Draft:
+async def _one_draft(db: Database, ask: Ask, facts: SearchResponse | None, materials: Materials) -> Draft:
     reply, answer = await outputs.ask_for(db, outputs.Reply, ask)
     escalation = (reply.escalation_reason or "ai_suggested") if reply.should_escalate else None
     if guardrails.asks_for_a_person(reply.reply):
@@ -180,7 +180,7 @@ async def _one_draft(db: Database, ask: Ask, facts: SearchResponse, materials: M
         provider=answer.provider,
         model=answer.model,
         tokens=answer.tokens,
-        is_gap=not facts.accepted,
+        is_gap=_is_gap(facts),
         wants_meeting=reply.scheduling_intent,
     )
 
@@ -192,14 +192,19 @@ def _is_source(entry: Entry, reply: outputs.Reply) -> bool:
     )
 
 
-def from_knowledge(facts: SearchResponse, failure: Refusal | None) -> Draft:
+def from_knowledge(facts: SearchResponse | None, failure: Refusal | None) -> Draft:
     """The best entry as it stands, when it answers the question and a person stands behind it."""
-    best = facts.hits[0].entry if facts.hits else None
-    if best is None or not facts.accepted or not is_approved(best):
-        return Draft("", 0.0, degraded=True, is_gap=not facts.accepted, failure=failure)
+    best = facts.hits[0].entry if facts and facts.hits else None
+    if facts is None or best is None or not facts.accepted or not is_approved(best):
+        return Draft("", 0.0, degraded=True, is_gap=_is_gap(facts), failure=failure)
     return Draft(
         best.answer, facts.confidence, used=[used(best)], model="knowledge", degraded=True, failure=failure
     )
+
+
+def _is_gap(facts: SearchResponse | None) -> bool:
+    """Who was not asked may know the answer."""
+    return facts is not None and not facts.accepted
 
 
 def is_approved(entry: Entry) -> bool:

@@ -5,9 +5,10 @@ from services.intelligence import deliveries, logs, sessions
 from services.intelligence.drafts import Draft
 from services.intelligence.turns import Turn
 from services.kit.db import Database
-from services.kit.errors import Refusal
+from services.kit.errors import NotFound, Refusal
 from services.kit.log import log
 from services.kit.outbox import emit
+from services.kit.tables import new_id
 
 PRIORITIES = {"keyword_match": "high", "customer_request": "high", "negative_sentiment": "high"}
 
@@ -33,11 +34,12 @@ async def hand_over(
         async with db.begin() as session:
             await logs.drop(session, log_id, "skipped", str(taken))
         return pb.RespondResponse(skipped=True, reason=str(taken), log_id=log_id)
-    await request_person(db, turn, why, log_id, keyword=keyword, reply=reply)
+    escalation = await request_person(db, turn, why, log_id, keyword=keyword, reply=reply)
     return pb.RespondResponse(
         success=True,
         escalated=True,
         reason=why,
+        escalation_id=escalation,
         response=turn.agent.handoff_message,
         should_send=False,
         sent=reply is not None,
@@ -49,13 +51,17 @@ async def hand_over(
 
 async def request_person(
     db: Database, turn: Turn, why: str, log_id: str, *, keyword: str | None = None, reply: str | None = None
-) -> None:
-    """Recorded and announced once, however often it is repeated."""
+) -> str | None:
+    """The id of the escalation. Recorded and announced once, however often it is repeated."""
     async with db.begin() as session:
-        if await logs.finish(session, log_id, "escalated", reply):
-            await sessions.opened(session, turn.conversation_id, turn.mode)
-            await sessions.escalate(session, turn.conversation_id, why)
-            await emit(session, _requested(turn, why, keyword))
+        conversation = await logs.finish(session, log_id, "escalated", reply)
+        if conversation is None:
+            return None
+        await sessions.opened(session, conversation, turn.mode)
+        await sessions.escalate(session, conversation, why)
+        requested = _requested(conversation, turn, why, keyword)
+        await emit(session, requested)
+    return requested.escalation_id
 
 
 async def _tell(turn: Turn) -> str | None:
@@ -65,6 +71,8 @@ async def _tell(turn: Turn) -> str | None:
     key = f"handoff:{turn.message_id}"
     try:
         delivered = await deliveries.deliver(turn, turn.agent.handoff_message, key=key)
+    except NotFound:
+        raise  # the conversation has become part of another, and will be found there
     except Refusal as refusal:
         log.warning("handoff_not_told", code=refusal.name, conversation_id=turn.conversation_id)
         return None
@@ -73,14 +81,14 @@ async def _tell(turn: Turn) -> str | None:
     return None if delivered.message.status == "failed" else delivered.message.id
 
 
-def _requested(turn: Turn, why: str, keyword: str | None) -> pb.EscalationRequested:
-    conversation = turn.thread.conversation
+def _requested(conversation: str, turn: Turn, why: str, keyword: str | None) -> pb.EscalationRequested:
     return pb.EscalationRequested(
-        conversation_id=turn.conversation_id,
+        conversation_id=conversation,
         reason=why,
         keyword=keyword,
         message_id=turn.message_id,
-        contact_id=conversation.contact_id,
-        instance_id=conversation.instance_id,
+        contact_id=turn.thread.conversation.contact_id,
+        instance_id=turn.thread.conversation.instance_id,
         priority=PRIORITIES.get(why, "medium"),
+        escalation_id=new_id(),
     )

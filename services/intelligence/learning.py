@@ -47,6 +47,7 @@ UNLEARNED = """
     order by f.created_at desc limit %(limit)s for update of f
 """
 LEARNED = "update ai_response_feedback set learned_at = %(at)s where id = any(%(ids)s::uuid[])"
+TAUGHT = "select ideal_response from learning_examples where conversation_id = %(conversation)s"
 BEST = """
     select scenario_type, input_context, ideal_response from learning_examples
     where is_active and quality_score >= %(least)s
@@ -82,9 +83,13 @@ async def analyze(db: Database, actor: Actor, request: pb.LearnRequest) -> pb.Le
         feeling = await sentiment.current(db, request.conversation_id)
         converted = await _has_converted(request.conversation_id)
         async with db.begin() as session:
+            taught = await session.all(TAUGHT, conversation=request.conversation_id)
+            known = {threads.fold(row.ideal_response) for row in taught}
             for one in lessons.examples[:5]:
-                if not _was_said(one.ideal_response, messages):
+                said = threads.fold(one.ideal_response)
+                if said in known or not _was_said(said, messages):
                     continue
+                known.add(said)
                 await examples.add(
                     session,
                     conversation_id=request.conversation_id,
@@ -176,9 +181,8 @@ async def _has_converted(conversation: str) -> bool:
     return found.lead.status in ("won", "qualified")
 
 
-def _was_said(answer: str, messages: list[Message]) -> bool:
+def _was_said(wanted: str, messages: list[Message]) -> bool:
     """By a person of ours, in these words."""
-    wanted = threads.fold(answer)
     return len(wanted) > 2 and any(
         wanted in threads.fold(message.content)
         for message in messages

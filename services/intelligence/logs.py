@@ -15,7 +15,7 @@ from services.kit.tables import new_id
 FINISH = """
     update ai_agent_logs set action = %(action)s, reply_message_id = %(reply)s
     where id = %(id)s and action = 'response_generated'
-    returning id
+    returning conversation_id
 """
 DROP = "update ai_agent_logs set action = %(action)s, reason = %(reason)s where id = %(id)s"
 
@@ -56,9 +56,10 @@ async def add(session: Session, entry: Entry) -> str:
     return str(values["id"])
 
 
-async def finish(session: Session, id: str, action: str, reply: str | None) -> bool:
-    """Whether this call is the one that finished it."""
-    return await session.first(FINISH, id=id, action=action, reply=reply) is not None
+async def finish(session: Session, id: str, action: str, reply: str | None) -> str | None:
+    """The conversation that it is about now, if this call is the one that finished it."""
+    finished: str | None = await session.scalar(FINISH, id=id, action=action, reply=reply)
+    return finished
 
 
 async def drop(session: Session, id: str, action: str, reason: str) -> None:

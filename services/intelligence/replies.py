@@ -66,7 +66,7 @@ async def _heard(db: Database, event: MessageReceived) -> Turn | None:
     patience = now() + TRANSCRIPTION
     while True:
         try:
-            turn = await turns.load(db, event.conversation_id, event.message_id)
+            turn = await turns.heard(db, event)
         except turns.MessageNotFound:
             return None
         if turn.thread.last_customer_message_id != event.message_id:
@@ -164,9 +164,15 @@ async def _send(db: Database, turn: Turn, draft: Draft, log_id: str) -> pb.Respo
         async with db.begin() as session:
             entry = outcomes.entry(turn, "response_generated", draft, reason="ai_failure")
             log_id = await logs.add(session, entry)
-        await escalations.request_person(db, turn, "ai_failure", log_id)
+        escalation = await escalations.request_person(db, turn, "ai_failure", log_id)
         shown.MergeFrom(
-            pb.RespondResponse(should_send=False, sent=False, escalated=True, reason="ai_failure")
+            pb.RespondResponse(
+                should_send=False,
+                sent=False,
+                escalated=True,
+                reason="ai_failure",
+                escalation_id=escalation,
+            )
         )
         return shown
     shown.MergeFrom(pb.RespondResponse(should_send=True, sent=True, message_id=reply))

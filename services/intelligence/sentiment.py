@@ -66,7 +66,7 @@ async def follow(db: Database, event: MessageReceived) -> None:
         counted = await session.scalar(COUNTED, conversation=event.conversation_id)
     if event.customer_message_count - (counted or 0) < EVERY:
         return
-    context, messages = await _said(event.conversation_id)
+    context, messages = await _said(event.conversation_id, event.message_id)
     if len(messages) < LEAST:
         return
     feeling = await judge(db, messages, event.conversation_id)
@@ -74,9 +74,9 @@ async def follow(db: Database, event: MessageReceived) -> None:
         await _keep(session, context, messages, feeling)
 
 
-async def _said(conversation: str) -> tuple[ConversationContext, list[Message]]:
+async def _said(conversation: str, message: str | None = None) -> tuple[ConversationContext, list[Message]]:
     """The customer's last messages that say something, however many files came between."""
-    context = await conversations.read(conversation, SEARCHED, inbound_only=True)
+    context = await conversations.read(conversation, SEARCHED, inbound_only=True, message=message)
     return context, conversations.worded(context)[-MESSAGES:]
 
 

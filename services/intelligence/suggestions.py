@@ -61,7 +61,7 @@ async def _suggestions(
     return retrieved(facts)
 
 
-def retrieved(facts: SearchResponse) -> pb.SuggestRepliesResponse:
+def retrieved(facts: SearchResponse | None) -> pb.SuggestRepliesResponse:
     """The approved entry as it stands, when one answers; topped up with courtesies."""
     answer = drafts.from_knowledge(facts, None).text
     found = [pb.Suggestion(text=answer, tone="direct")] if answer else []

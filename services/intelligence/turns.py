@@ -5,8 +5,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from protos import intelligence_pb2 as pb
-from protos.messaging_pb2 import ConversationContext, Message
-from services.intelligence import agents, conversations, hours, llm, threads
+from protos.messaging_pb2 import ConversationContext, Message, MessageReceived
+from services.intelligence import agents, conversations, hours, llm, merging, threads
 from services.kit import clock
 from services.kit.db import Database, Row
 from services.kit.errors import NotFound
@@ -81,7 +81,20 @@ class Turn:
 
 async def load(db: Database, conversation: str, message: str | None) -> Turn:
     started = clock.now()
-    thread = await conversations.read(conversation, HISTORY)
+    return await _turn(db, await conversations.read(conversation, HISTORY), message, started)
+
+
+async def heard(db: Database, event: MessageReceived) -> Turn:
+    """Of a message that came in, whatever its conversation has become part of since."""
+    started = clock.now()
+    thread = await conversations.read(event.conversation_id, HISTORY, message=event.message_id)
+    if thread.conversation.id != event.conversation_id:
+        await merging.move(db, kept=thread.conversation.id, gone=event.conversation_id)
+    return await _turn(db, thread, event.message_id, started)
+
+
+async def _turn(db: Database, thread: ConversationContext, message: str | None, started: datetime) -> Turn:
+    conversation = thread.conversation.id
     agent = await agents.current(db, conversations.sector(thread))
     target = _target(thread, message)
     async with db.read() as session:

@@ -41,17 +41,20 @@ STORE = """
     insert into messages (
         id, conversation_id, instance_id, message_id, remote_jid, content, words, message_type, origin,
         is_from_me, status, progress, timestamp, quoted_message_id, media_mimetype, media_filename,
-        media_size, media_status, sender_name, sender_lid, metadata, created_at
+        media_size, media_status, audio_transcription, transcription_status, sender_name, sender_lid,
+        metadata, created_at
     )
     select
         id, conversation_id, instance_id, message_id, remote_jid, content, words, message_type, origin,
         is_from_me, status, progress, timestamp, quoted_message_id, media_mimetype, media_filename,
-        media_size, media_status, sender_name, sender_lid, metadata, %(at)s
+        media_size, media_status, audio_transcription, transcription_status, sender_name, sender_lid,
+        metadata, %(at)s
     from jsonb_to_recordset(%(rows)s::jsonb) as r(
         id uuid, conversation_id uuid, instance_id uuid, message_id text, remote_jid text, content text,
         words tsvector, message_type text, origin text, is_from_me boolean, status text, progress smallint,
         timestamp timestamptz, quoted_message_id text, media_mimetype text, media_filename text,
-        media_size int, media_status text, sender_name text, sender_lid text, metadata jsonb
+        media_size int, media_status text, audio_transcription text, transcription_status text,
+        sender_name text, sender_lid text, metadata jsonb
     )
     order by message_id
     on conflict do nothing returning id
@@ -177,6 +180,8 @@ def _row(arrival: Arrival, conversation: str) -> dict[str, Any]:
         "media_filename": file.file_name if file else None,
         "media_size": file.size if file else None,
         "media_status": "pending" if file else "none",
+        "audio_transcription": message.transcription,
+        "transcription_status": "completed" if message.transcription else None,
         "sender_name": message.push_name if message.chat.is_group else None,
         "sender_lid": message.participant.lid if message.participant else None,
         "metadata": message.metadata | _participant(message),

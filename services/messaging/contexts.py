@@ -25,7 +25,7 @@ TURN = """
             coalesce((select max(timestamp) from talk where is_from_me), '-infinity')) as unanswered_since,
         (select customer_message_count from conversations where id = %(id)s) as customer_message_count
 """
-
+PLACE = "select conversation_id from messages where id = %(message)s"
 
 SAID = threads.MESSAGES.where(
     Message.conversation_id == bindparam("conversation"),
@@ -37,22 +37,28 @@ SAID = threads.MESSAGES.where(
 
 
 async def get(session: Session, actor: Actor, request: pb.GetContextRequest) -> pb.ConversationContext:
-    conversation, contact = await whole(session, actor, request.conversation_id)
-    turn = await session.first(TURN, id=request.conversation_id)
+    id = await _place(session, request)
+    conversation, contact = await whole(session, actor, id)
+    turn = await session.first(TURN, id=id)
     return fill(
         pb.ConversationContext,
         turn,
         conversation=conversation,
         contact=contact,
-        messages=await _messages(session, request),
+        messages=await _messages(session, id, request),
     )
 
 
-async def _messages(session: Session, request: pb.GetContextRequest) -> list[pb.Message]:
+async def _place(session: Session, request: pb.GetContextRequest) -> str:
+    """Who is told of a message may ask when its conversation has become part of another."""
+    if not request.message_id:
+        return request.conversation_id
+    return await session.scalar(PLACE, message=request.message_id) or request.conversation_id
+
+
+async def _messages(session: Session, id: str, request: pb.GetContextRequest) -> list[pb.Message]:
     """The newest ones, oldest first."""
     if not request.limit:
         return []
-    rows = await session.all(
-        SAID, conversation=request.conversation_id, both=not request.inbound_only, most=request.limit
-    )
+    rows = await session.all(SAID, conversation=id, both=not request.inbound_only, most=request.limit)
     return [fill(pb.Message, row) for row in reversed(rows)]

@@ -46,9 +46,13 @@ async def configure(
     """A new secret, told to Evolution. Both open until it is certain which one Evolution has."""
     async with db.read() as session:
         target = await instances.server(session, request.id)
-    url = request.url or f"{settings().public_url}/api/whatsapp/webhooks/evolution"
+    url = request.url or our_url()
     await post_to(db, request.id, target, url)
     return pb.ConfigureWebhookResponse(success=True, url=url, events=connections.EVENTS)
+
+
+def our_url() -> str:
+    return f"{settings().public_url}/api/whatsapp/webhooks/evolution"
 
 
 async def post_to(db: Database, instance: str, target: Server, url: str) -> None:

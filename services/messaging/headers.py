@@ -32,7 +32,11 @@ WRITE = """
         closed_at = case when r.status = 'active' then null else c.closed_at end,
         metadata = case when r.last_sender is null then c.metadata
             when r.last_sender = '{}' then c.metadata - 'last_sender'
-            else c.metadata || jsonb_build_object('last_sender', r.last_sender) end,
+            else c.metadata || jsonb_build_object('last_sender', r.last_sender || jsonb_build_object(
+                'avatar_url', (select k.profile_picture_url from contacts k
+                    where k.instance_id = c.instance_id and not k.is_group
+                        and (k.phone_number = r.last_sender->>'phone' or k.lid = r.last_sender->>'lid')
+                    order by k.phone_number = r.last_sender->>'phone' desc limit 1))) end,
         updated_at = %(at)s
     from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, status text, assigned_to uuid, unread_count int,
         customer_message_count int, last_message_at timestamptz, last_message_id uuid,

@@ -76,6 +76,7 @@ class Message:
     participant: Participant | None = None
     quoted_id: str | None = None
     media: Media | None = None
+    transcription: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     source: str | None = None
     echo: bool = False

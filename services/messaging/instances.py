@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protos import messaging_pb2 as pb
@@ -38,6 +38,7 @@ SHOWN = select(
     (InstanceSecret.instance_id.is_not(None)).label("has_secrets"),
     InstanceSecret.api_url,
 ).join(InstanceSecret, InstanceSecret.instance_id == Instance.id, isouter=True)
+PROVIDER = select(Instance.provider_type, Instance.instance_id_external).where(Instance.id == bindparam("id"))
 
 
 class InstanceNotFound(NotFound):
@@ -52,6 +53,15 @@ class NameTaken(Invalid):
     """An instance with this name exists already."""
 
     code = "instance_exists"
+
+
+class ExternalIdNeeded(Invalid):
+    """instanceIdExternal is required for the cloud provider"""
+
+    code = "validation_error"
+
+    def __init__(self) -> None:
+        super().__init__(fields={"instanceIdExternal": "is required for the cloud provider"})
 
 
 class InstanceInUse(Conflict):
@@ -130,7 +140,7 @@ async def check(
 async def create(db: Database, actor: Actor, request: pb.CreateInstanceRequest) -> pb.InstanceResponse:
     """The instance and its credentials, sealed. Its address is looked up before there is a transaction."""
     if request.provider_type == "cloud" and not request.instance_id_external:
-        raise Invalid(fields={"instanceIdExternal": "is required for the cloud provider"})
+        raise ExternalIdNeeded
     await egress.vet(request.api_url, callable_hosts())
     async with db.begin() as session:
         return await _create(session, request)
@@ -178,9 +188,14 @@ async def _change(session: Session, request: pb.UpdateInstanceRequest) -> pb.Ins
         raise Invalid("No valid fields")
     if "instance_id_external" in values:
         values["instance_id_external"] = values["instance_id_external"] or None
+    kept = await session.first(PROVIDER.with_for_update(), id=request.id)
+    if kept is None:
+        raise InstanceNotFound
+    after = kept._asdict() | values
+    if after["provider_type"] == "cloud" and not after["instance_id_external"]:
+        raise ExternalIdNeeded
     try:
-        if not await session.run(update(Instance).where(Instance.id == request.id).values(**values)):
-            raise InstanceNotFound
+        await session.run(update(Instance).where(Instance.id == request.id).values(**values))
     except psycopg.errors.UniqueViolation as error:
         raise NameTaken from error
     if secret:

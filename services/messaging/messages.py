@@ -22,7 +22,8 @@ from services.messaging.statuses import Target
 
 EDIT_WINDOW = timedelta(minutes=15)
 ARRIVED = ("sent", "delivered", "read")
-EMOJI = re.compile(r"[^\w\s<>&\"'/\\]{1,16}")
+# Unicode counts the digit of a keycap and the sign for information among letters.
+EMOJI = re.compile(r"[0-9]\uFE0F?\u20E3|(?:\u2139|[^\w\s<>&\"'/\\]){1,16}")
 
 
 class NotOurs(Forbidden):

@@ -4,23 +4,26 @@ import asyncio
 import time
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor, service
 from services.kit.crypto import Unreadable
 from services.kit.db import Database, Row
 from services.kit.errors import NotFound, Upstream
-from services.messaging import instances, links
+from services.kit.log import log
+from services.messaging import endpoints, instances, links
 from services.messaging.evolution import connections
-from services.messaging.evolution.calls import CallFailed
-from services.messaging.inbound import ConnectionUpdate
+from services.messaging.evolution.calls import CallFailed, Rejected, Server
+from services.messaging.inbound import ConnectionUpdate, QrCode
 from services.messaging.models import Instance
 
 AT_ONCE = 5
 KEPT = 15.0
 OURSELVES = service("messaging")
 ACTIVE = select(Instance.id, Instance.instance_name, Instance.status).where(Instance.is_active)
+PLACE = select(Instance.provider_type, Instance.webhook_url).where(Instance.id == bindparam("id"))
+NOT_THERE = 404
 
 _asking = asyncio.Lock()
 _answered: tuple[float, pb.CheckStatusResponse] | None = None
@@ -103,8 +106,9 @@ async def connect(
     """A picture to scan. One without content is still being made: its webhook brings it, or the next call."""
     async with db.read() as session:
         target = await instances.server(session, request.id)
+        place = await session.first(PLACE, id=request.id)
     try:
-        found = await connections.connect(target, number=request.number or None)
+        found = await _connected(db, request, target, place)
     except CallFailed as error:
         raise NotConnecting(error.message, details={"success": False}) from error
     async with db.begin() as session:
@@ -122,3 +126,22 @@ async def connect(
         code=found.code,
         pairing_code=found.pairing_code,
     )
+
+
+async def _connected(
+    db: Database, request: pb.ConnectInstanceRequest, target: Server, place: Row
+) -> QrCode | ConnectionUpdate:
+    """Made over there first, where Evolution has none of that name; the vendor's cloud makes its own."""
+    number = request.number or None
+    try:
+        return await connections.connect(target, number=number)
+    except Rejected as error:
+        if error.upstream_status != NOT_THERE or place.provider_type == "cloud":
+            raise
+    found = await connections.create(target, number=number)
+    log.info("instance_created_upstream", instance_id=request.id)
+    try:
+        await endpoints.post_to(db, request.id, target, place.webhook_url or endpoints.our_url())
+    except endpoints.WebhookNotSet as error:
+        log.warning("webhook_not_set", instance_id=request.id, error=error.name)
+    return found

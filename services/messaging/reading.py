@@ -1,12 +1,14 @@
 """What has been read: here, and told to WhatsApp, which does the same for us."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import String, cast, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, literal, select, tuple_, update
 
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Database, Row, Session
+from services.kit.errors import Invalid
 from services.kit.log import log
 from services.kit.outbox import emit
 from services.messaging import instances
@@ -24,11 +26,22 @@ PLACE = """
            coalesce(read_id, '00000000-0000-0000-0000-000000000000') as read_id
     from conversations where id = %(id)s
 """
+NEWEST = "select last_message_at as timestamp, last_message_id as id from conversations where id = %(id)s"
+NEWEST_NAMED = """
+    select timestamp, id from messages where conversation_id = %(id)s and id = any(%(messages)s::uuid[])
+    order by timestamp desc, id desc limit 1
+"""
 MARK = """
-    update conversations set unread_count = 0, read_at = greatest(read_at, last_message_at),
-        read_id = case when read_at is null or read_at < last_message_at
-            or (read_at = last_message_at and read_id < last_message_id) then last_message_id else read_id end
-    where id = %(id)s and (unread_count > 0 or read_at is distinct from last_message_at)
+    update conversations c set
+        unread_count = (
+            select count(*) from messages m
+            where m.conversation_id = c.id and not m.is_from_me and m.status = 'received'
+              and (m.timestamp, m.id) > (u.at, u.id)),
+        read_at = greatest(c.read_at, u.at),
+        read_id = case when c.read_at is null or (c.read_at, c.read_id) < (u.at, u.id) then u.id
+            else c.read_id end
+    from (select %(at)s::timestamptz as at, %(message)s::uuid as id) as u
+    where c.id = %(id)s and (c.unread_count > 0 or c.read_at is distinct from c.last_message_at)
 """
 
 
@@ -63,24 +76,31 @@ async def read(
 
 
 async def mark(session: Session, conversation: str, ids: list[str] | None = None) -> Marked:
-    """The conversation is locked, and the caller may read it. What lies before its place is read already."""
+    """Up to the newest of these, as WhatsApp reads; all without. What lies before the place is read already.
+
+    The conversation is locked, and the caller may read it.
+    """
     place = await session.first(PLACE, id=conversation)
     assert place is not None, "it is locked"
-    await session.run(MARK, id=conversation)
+    newest = NEWEST_NAMED if ids else NEWEST
+    until = await session.first(newest, id=conversation, messages=ids)
+    if until is None:
+        raise Invalid(fields={"messageIds": "are not of this conversation"})
     inbound = [
         Message.conversation_id == conversation,
-        tuple_(*ORDER) > tuple_(*(literal(at, one.type) for at, one in zip(place, ORDER, strict=True))),
+        tuple_(*ORDER) > _at(place),
         Message.is_from_me.is_(False),
         Message.status == "received",
     ]
     if ids:
-        inbound.append(cast(Message.id, String).in_(ids))
+        inbound.append(tuple_(*ORDER) <= _at(until))
     rows = await session.all(
         update(Message)
         .where(*inbound)
         .values(status="read")
         .returning(Message.id, Message.message_id, Message.remote_jid, Message.timestamp)
     )
+    await session.run(MARK, id=conversation, at=until.timestamp, message=until.id)
     if not rows:
         return Marked([], "", None)
     await emit(session, pb.ConversationRead(conversation_id=conversation, marked_count=len(rows)))
@@ -91,6 +111,10 @@ async def mark(session: Session, conversation: str, ids: list[str] | None = None
     )
     assert contact is not None, "it is locked"
     return Marked(rows, contact.phone_number, await _server(session, contact.instance_id))
+
+
+def _at(place: Row) -> ColumnElement[Any]:
+    return tuple_(*(literal(value, one.type) for value, one in zip(place, ORDER, strict=True)))
 
 
 async def _server(session: Session, instance: str) -> Server | None:

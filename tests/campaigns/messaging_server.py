@@ -62,6 +62,9 @@ class Chat:
             conversation_mode=self.mode,
         )
 
+    def holds(self, message_id: str) -> bool:
+        return any(message.id == message_id for message in self.messages)
+
     def context(self) -> pb.ConversationContext:
         return pb.ConversationContext(
             conversation=pb.Conversation(
@@ -199,7 +202,8 @@ class Gate(MessagingServicer):
 
     async def GetContext(self, request: Any, call: Any) -> Any:
         await self._begin("GetContext", request, call)
-        chat = await self._chat(request.conversation_id, call)
+        holder = next((one.id for one in self.chats.values() if one.holds(request.message_id)), None)
+        chat = await self._chat(holder or request.conversation_id, call)
         if chat.is_hidden and "authorization" in dict(call.invocation_metadata()):
             await _abort(call, NotFound("Conversation not found"))
         return await self._end("GetContext", call, chat.context())

@@ -92,6 +92,35 @@ async def test_the_ai_agent_asks_for_a_person_once_per_message(
     assert len(await rows_of(db, "select id from escalations")) == 1
 
 
+async def test_the_escalation_has_the_id_that_was_told_and_the_place_where_the_message_is_now(
+    db: Database, gate: Gate
+) -> None:
+    chat = gate.open(Chat())
+    event = intelligence_pb2.EscalationRequested(
+        conversation_id=new_id(),  # has become part of the chat
+        reason="keyword_match",
+        message_id=chat.says("Quero um atendente").message_id,
+        escalation_id=new_id(),
+    )
+
+    await tell(db, event, times=2)
+
+    (row,) = await rows_of(db, "select * from escalations")
+    assert (row.id, row.conversation_id) == (event.escalation_id, chat.id)
+
+
+async def test_an_escalation_that_is_active_stands_whatever_id_was_told(db: Database, gate: Gate) -> None:
+    chat = gate.open(Chat())
+    made = await escalation(db, chat.id)
+    event = intelligence_pb2.EscalationRequested(
+        conversation_id=chat.id, reason="keyword_match", message_id=new_id(), escalation_id=new_id()
+    )
+
+    await tell(db, event, times=2)
+
+    assert [row.id for row in await rows_of(db, "select id from escalations")] == [made.id]
+
+
 async def test_a_request_about_a_conversation_that_is_gone_is_dropped(db: Database) -> None:
     event = intelligence_pb2.EscalationRequested(
         conversation_id=new_id(), reason="limit", message_id=new_id()

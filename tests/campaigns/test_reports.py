@@ -71,7 +71,9 @@ async def test_the_file_holds_a_line_for_each_recipient(db: Database, gate: Gate
     parts = [part async for part in reports.export(db, MARIA, request)]
 
     assert (parts[0].content_type, parts[0].filename) == ("text/csv; charset=utf-8", f"campaign-{id}.csv")
-    text = b"".join(part.content for part in parts).decode()
+    content = b"".join(part.content for part in parts)
+    assert content.startswith(b"\xef\xbb\xbf")  # else a spreadsheet shows accents as something else
+    text = content.decode("utf-8-sig")
     lines = [*csv.reader(io.StringIO(text))]
     assert lines[0] == [*reports.HEADINGS]
     assert lines[1][:3] == ["Cliente 0", "5511900000000", "pending"]

@@ -273,6 +273,23 @@ async def test_what_one_scheduled_campaign_runs_into_does_not_stop_the_next(
     assert await status(db, empty.id) == "failed"
 
 
+async def test_many_that_cannot_start_hold_up_none_that_can(
+    db: Database, gate: Gate, set_clock: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.add_contacts(1)
+    monkeypatch.setattr(starting, "AT_ONCE", 2)
+    when = rfc3339(soon(hours=1))
+    for _ in range(5):
+        await campaign(db, scheduled_at=when, instance_id=OTHER_INSTANCE)
+    good = await campaign(db, scheduled_at=when)
+    set_clock(soon(hours=2))
+
+    answer = await starting.start_due(db)
+
+    assert [*answer.started] == [good.id]
+    assert len(answer.errors) == 5
+
+
 async def test_a_scheduled_campaign_may_be_sent_before_its_time(db: Database, gate: Gate) -> None:
     gate.add_contacts(1)
     scheduled = await campaign(db, scheduled_at=rfc3339(soon(hours=1)))

@@ -27,7 +27,7 @@ REQUIRED = {
     "sendReaction": ["key", "reaction"],
     "sendLocation": ["number", "latitude", "longitude", "name", "address"],
 }
-EMOJI = re.compile(r"[^\w\s]{1,8}")
+EMOJI = re.compile(r"[0-9]\uFE0F?\u20E3|(?:\u2139|[^\w\s]){1,16}")
 
 
 class Refused(Exception):

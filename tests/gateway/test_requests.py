@@ -12,7 +12,7 @@ from gateway import formats, requests, wire
 from gateway.proxy import read_query
 from gateway.requests import OURS
 from gateway.routes import FILES, ROUTES
-from protos import identity_pb2, messaging_pb2, rules_pb2
+from protos import campaigns_pb2, identity_pb2, messaging_pb2, rules_pb2
 from services.kit.errors import Invalid
 
 ID = "0197d6f2-7c1e-7b60-9a5c-3f2f6c1d8e01"
@@ -213,6 +213,19 @@ def test_lists_in_a_query_are_repeated_or_separated_by_commas() -> None:
     listing = messaging_pb2.ListConversationsRequest.DESCRIPTOR
 
     assert [*read(listing, query={"include": ["total,counts", "x"]}).include] == ["total", "counts", "x"]
+
+
+def test_an_empty_list_that_would_mean_everyone_is_refused() -> None:
+    descriptor = campaigns_pb2.CreateCampaignRequest.DESCRIPTOR
+    body = {"name": "Volta", "messageTemplate": "Olá!"}
+
+    told = refused(descriptor, body | {"targetAudience": {"contactIds": []}})
+
+    assert told == {"targetAudience.contactIds": "takes at least 1 item"}
+    harmless: list[dict[str, Any]] = [{}, {"contactIds": None}, {"tags": [], "excludeContactIds": []}]
+    for whole in harmless:
+        assert read(descriptor, body | {"targetAudience": whole}).HasField("target_audience")
+    assert not read(descriptor, body).HasField("target_audience")
 
 
 @pytest.mark.parametrize("body", [[], "text", 1, True])

@@ -92,6 +92,9 @@ class Chat:
         self.messages.append(message)
         return message
 
+    def holds(self, message_id: str) -> bool:
+        return any(message.id == message_id for message in self.messages)
+
     @property
     def heard(self) -> list[str]:
         """What the customer got from the AI."""
@@ -115,8 +118,22 @@ class Desk(MessagingServicer, IdentityServicer, SalesServicer):
         self.chats[chat.id] = chat
         return chat
 
+    def merge(self, kept: Chat, gone: Chat) -> pb.ConversationMerged:
+        """The event that says so."""
+        kept.messages = sorted([*kept.messages, *gone.messages], key=lambda one: (one.timestamp, one.id))
+        for message in kept.messages:
+            message.conversation_id = kept.id
+        del self.chats[gone.id]
+        return pb.ConversationMerged(
+            conversation_id=kept.id,
+            gone_conversation_id=gone.id,
+            contact_id=kept.contact_id,
+            gone_contact_id=gone.contact_id,
+        )
+
     async def GetContext(self, request: pb.GetContextRequest, call: Any) -> pb.ConversationContext:
-        chat = await self._find(request.conversation_id, call)
+        holder = next((one.id for one in self.chats.values() if one.holds(request.message_id)), None)
+        chat = await self._find(holder or request.conversation_id, call)
         customers = [message for message in chat.messages if not message.is_from_me]
         shown = customers if request.inbound_only else chat.messages
         return pb.ConversationContext(

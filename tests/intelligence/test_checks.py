@@ -206,6 +206,31 @@ async def test_a_new_customer_who_greets_is_welcomed_without_a_model(db: Databas
     assert chat.heard == ["Olá! Em que posso ajudar?"]
 
 
+async def test_knowledge_that_is_not_asked_has_no_gap(db: Database, desk: Desk) -> None:
+    chat = await open_chat(db, desk)
+    await configure(db, chat, knowledge_base_enabled=False)
+
+    await replies.answer(db, chat.says("Vocês entregam em Manaus?"))
+
+    assert await announced(db, chat.id) == ["escalation_requested"]
+
+
+async def test_who_lets_the_agent_answer_is_told_which_escalation_it_asks_for(
+    db: Database, desk: Desk
+) -> None:
+    chat = await open_chat(db, desk)
+    chat.says("Quero falar com um atendente")
+
+    told = await replies.respond(db, MARIA, pb.RespondRequest(conversation_id=chat.id, send=True))
+
+    async with db.read() as session:
+        body = await session.scalar(
+            "select body from outbox where key = %(id)s and type like '%%EscalationRequested'", id=chat.id
+        )
+    assert told.escalation_id
+    assert pb.EscalationRequested.FromString(body).escalation_id == told.escalation_id
+
+
 async def test_a_question_without_an_answer_is_counted_as_a_gap_without_personal_data(
     db: Database, desk: Desk
 ) -> None:

@@ -229,10 +229,12 @@ async def test_a_conversation_teaches_only_what_a_person_said_in_it(
 
     told = await learn(db, chat, SUPERVISOR, action="analyze")
 
+    again = await learn(db, chat, SUPERVISOR, action="analyze")
+
     assert (told.examples_saved, [*told.key_techniques]) == (1, ["clareza"])
+    assert again.examples_saved == 0
     async with db.read() as session:
-        row = await session.first("select ideal_response, lead_converted from learning_examples")
-    assert row is not None
+        (row,) = await session.all("select ideal_response, lead_converted from learning_examples")
     assert (row.ideal_response, row.lead_converted) == ("Aceitamos, sim!", True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from protos import messaging_pb2 as pb
 from services.kit.actor import Actor
 from services.kit.db import Database
-from services.messaging import addressbook, assignments, audience, details, profile_checks
+from services.messaging import addressbook, assignments, audience, contexts, details, profile_checks
 from services.messaging.addressbook import ContactNotFound
 from tests.fakes.evolution_webhooks import Fault
 from tests.messaging.builders import (
@@ -19,6 +19,7 @@ from tests.messaging.builders import (
     make_person,
     phone,
     receive,
+    thread,
     upsert,
     written_by,
 )
@@ -145,6 +146,25 @@ async def test_what_people_wrote_of_two_stays_when_they_turn_out_to_be_one(
     assert (contact.name, contact.notes) == ("José da Silva", "Paga à vista\nLiga à tarde")
     assert orjson.loads(contact.metadata) == {"nameLocked": True, "tags": ["loja", "vip"]}
     assert orjson.loads(conversation.metadata) == {f"from {one}": True for one in (number, lid)}
+
+
+async def test_a_message_leads_services_to_the_conversation_that_it_is_in_now(
+    db: Database, place: tuple[str, str]
+) -> None:
+    id, name = place
+    number, lid = phone(), f"1827{phone()}@lid"
+    kept = await written_by(db, name, number)
+    await receive(db, upsert(name, "Oi", remoteJid=lid))
+    (gone,) = {one.id for one in await inbox(db, instance_id=id)} - {kept}
+    (hidden,) = await thread(db, gone)
+    await written_by(db, name, number, "Sou eu", remoteJidAlt=lid)
+
+    asked = pb.GetContextRequest(conversation_id=gone, message_id=hidden.id, limit=9)
+    async with db.read() as session:
+        context = await contexts.get(session, INTELLIGENCE, asked)
+
+    assert context.conversation.id == kept
+    assert {one.content for one in context.messages} == {"Oi", "Olá", "Sou eu"}
 
 
 async def test_a_deleted_contact_comes_back_when_it_writes(db: Database, place: tuple[str, str]) -> None:

@@ -196,6 +196,25 @@ async def test_reading_is_the_assignees_unless_forced(db: Database, name: str) -
     assert (await change(db, MARIA, id, unread_count=1)).unread_count == 1
 
 
+async def test_who_reads_up_to_a_message_leaves_what_came_after_it_unread(db: Database, name: str) -> None:
+    number = phone()
+    for at, text in enumerate(("um", "dois", "três")):
+        id = await written_by(db, name, number, text, at=1795459370 + at)
+    first, second, third = (message.id for message in await thread(db, id))
+
+    async def read(*messages: str) -> tuple[set[str], int, list[str]]:
+        asked = pb.ReadConversationRequest(id=id, message_ids=messages)
+        marked = await reading.read(db, MARIA, asked)
+        shown = await detail(db, MARIA, id)
+        return {*marked.message_ids}, shown.conversation.unread_count, [one.status for one in shown.messages]
+
+    assert await read(second) == ({first, second}, 1, ["read", "read", "received"])
+    assert await read(first) == (set(), 1, ["read", "read", "received"])
+    assert await read(third, first) == ({third}, 0, ["read", "read", "read"])
+    with pytest.raises(Invalid):
+        await read(new_id())
+
+
 async def test_a_conversation_begins_with_a_number_and_is_found_again(db: Database, name: str) -> None:
     instance = await make_instance(db)
 

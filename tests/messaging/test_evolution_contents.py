@@ -144,11 +144,12 @@ def test_details_are_kept_as_metadata() -> None:
         "5511977770000",
         "+55 11 3333-4444",
     ]
-    assert message({"conversation": "", "audioMessage": {"seconds": 1}, "speechToText": "oi"}).metadata == {
-        "seconds": 1,
-        "ptt": False,
-        "transcription": "oi",
-    }
+
+
+def test_the_words_of_an_audio_are_no_part_of_what_surrounds_it() -> None:
+    told = message({"conversation": "", "audioMessage": {"seconds": 1}, "speechToText": "[audio] oi"})
+
+    assert (told.transcription, told.metadata) == ("oi", {"seconds": 1, "ptt": False})
 
 
 @pytest.mark.parametrize("lifted", [True, False])

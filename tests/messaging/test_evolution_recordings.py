@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.messaging.evolution import connections, lookups, outgoing
+from services.messaging.evolution import calls, connections, lookups, outgoing
 from services.messaging.evolution.calls import CallFailed, NotSent, Rejected, Server
 from services.messaging.evolution.connections import Webhook
 from services.messaging.evolution.outgoing import Key
@@ -40,10 +40,9 @@ async def replayed(exchange: dict[str, Any]) -> Any:
         )
 
 
-async def read(server: Server, call: list[str], request: dict[str, Any]) -> Any:
+async def read(server: Server, path: list[str], request: dict[str, Any]) -> Any:
     number, key = request.get("number", MARIA), Key("ID", MARIA_JID, from_me=True)
-    webhook = Webhook("http://hook.example")
-    match call:
+    match path:
         case ["message", "sendText"]:
             return await outgoing.send_text(server, number, request["text"])
         case ["message", "sendWhatsAppAudio"]:
@@ -62,35 +61,29 @@ async def read(server: Server, call: list[str], request: dict[str, Any]) -> Any:
             return await lookups.fetch_media(server, "ID", "image", Media())
         case ["chat", "fetchProfile" | "fetchProfilePictureUrl"]:
             return await lookups.fetch_profile(server, number)
-        case ["chat", "whatsappNumbers"]:
-            return await lookups.find_numbers(server, request["numbers"])
-        case ["chat", _]:
+        case ["chat", "findMessages"]:
             return await lookups.find_messages(server, since=ago(10**8), until=ago(-(10**9)))
-        case ["group", path] if path.startswith("fetchAllGroups"):
+        case ["group", name] if name.startswith("fetchAllGroups"):
             return await lookups.fetch_groups(server)
-        case ["group" | "label" | "nope", *_]:
-            return await lookups.fetch_group(server, "120363025246125486@g.us")
         case ["instance", "create"]:
-            return await connections.create(server, webhook)
+            return await connections.create(server)
         case ["instance", "connect"]:
             return await connections.connect(server)
-        case ["instance", path] if path.startswith("fetchInstances"):
-            return await connections.fetch_instances(server)
         case ["instance", "connectionState"]:
             return await connections.connection_state(server)
-        case ["instance", _]:
-            return await connections.logout(server)
         case ["webhook", "find"]:
             return await connections.find_webhook(server)
-        case _:
-            return await connections.set_webhook(server, webhook)
+        case ["webhook", _]:
+            return await connections.set_webhook(server, Webhook("http://hook.example"))
+        case _:  # what is never asked: its refusals read like all others
+            return await calls.call(server, "POST", "/".join(path), request, timeout=5.0)
 
 
 @pytest.mark.parametrize(
     "exchange", recorded(), ids=lambda one: f"{one['path'].partition('?')[0]} {one['status']} {one['note']}"
 )
 async def test_every_recorded_answer_is_read(exchange: dict[str, Any]) -> None:
-    refused = exchange["status"] >= 400 and exchange["note"] != "already closed"
+    refused = exchange["status"] >= 400
     lied = exchange["path"].startswith("/message") and "key" not in exchange["response"]
     if not refused and not lied:
         answer = await replayed(exchange)

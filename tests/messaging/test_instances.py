@@ -13,7 +13,7 @@ from services.messaging import endpoints, instances, probes, sending
 from services.messaging.endpoints import WebhookNotSet
 from services.messaging.evolution import calls
 from services.messaging.instances import InstanceInUse, InstanceNotFound, NameTaken
-from services.messaging.probes import CheckFailed
+from services.messaging.probes import CheckFailed, NotConnecting
 from services.messaging.settings import settings
 from tests.fakes.evolution_rest_chats import picture_of
 from tests.messaging.builders import announced, inbox, make_instance, receive, upsert
@@ -68,6 +68,20 @@ async def test_what_makes_no_instance_is_refused(db: Database, monkeypatch: pyte
         await change(db, other, api_url="http://169.254.169.254/latest")
     with pytest.raises(InstanceNotFound):
         await change(db, ADMIN.id, name="Nenhuma")
+
+
+async def test_an_instance_of_the_cloud_has_an_id_over_there(db: Database) -> None:
+    id = await make_instance(db)
+    with pytest.raises(Invalid) as refused:
+        await change(db, id, provider_type="cloud")
+
+    changed = await change(db, id, provider_type="cloud", instance_id_external="over-there")
+
+    assert [*refused.value.fields] == ["instanceIdExternal"]
+    assert (changed.provider_type, changed.instance_id_external) == ("cloud", "over-there")
+    with pytest.raises(Invalid):
+        await change(db, id, instance_id_external="")
+    assert (await change(db, id, name="Vendas")).name == "Vendas"
 
 
 async def test_no_transaction_waits_for_a_name_to_be_looked_up(
@@ -156,6 +170,32 @@ async def test_a_phone_is_connected_by_a_code(shop: Shop) -> None:
     assert by_number.pairing_code == "ABCD1234"
     await shop.simulator.settled()
     assert (await shown(shop.db, shop.instance)).qr_code
+
+
+async def test_what_evolution_does_not_know_is_made_there_and_posts_to_us(shop: Shop) -> None:
+    del shop.simulator.instances[shop.name]
+    request = pb.ConnectInstanceRequest(id=shop.instance, number="5511900000001")
+
+    told = await probes.connect(shop.db, ADMIN, request)
+
+    assert (told.status, told.pairing_code) == ("connecting", "ABCD1234")
+    assert told.qr_code.startswith("data:image/png;base64,")
+    assert await statuses(shop, secret_over_there(shop), "guess") == [200, 401]
+    webhook = shop.simulator.instances[shop.name].webhook
+    assert webhook
+    assert webhook["url"] == f"{settings().public_url}/api/whatsapp/webhooks/evolution"
+    shop.simulator.connection(shop.name, "open")
+    assert (await probes.connect(shop.db, ADMIN, request)).status == "connected"
+
+
+async def test_with_another_key_than_the_servers_own_nothing_is_made_there(shop: Shop) -> None:
+    del shop.simulator.instances[shop.name]
+    await change(shop.db, shop.instance, api_key="somebody-elses")
+
+    with pytest.raises(NotConnecting):
+        await probes.connect(shop.db, ADMIN, pb.ConnectInstanceRequest(id=shop.instance))
+
+    assert shop.name not in shop.simulator.instances
 
 
 async def configure(shop: Shop) -> pb.ConfigureWebhookResponse:

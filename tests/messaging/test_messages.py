@@ -111,8 +111,11 @@ async def test_reactions_are_one_a_person_and_can_be_taken_back(shop: Shop) -> N
     (shown,) = [one for one in await thread(shop.db, message.conversation_id) if one.id == message.id]
     assert sorted((one.emoji, one.is_from_me) for one in shown.reactions) == [("❤️", True), ("😂", False)]
     assert await react("") == ["😂"]
-    with pytest.raises(Invalid):
-        await react("sim")
+    for emoji in ("1️⃣", "#️⃣", "ℹ️", "👩🏽‍❤️‍💋‍👨🏿"):
+        assert emoji in await react(emoji)
+    for text in ("sim", "1", "12"):
+        with pytest.raises(Invalid):
+            await react(text)
 
 
 async def test_what_a_member_of_a_group_said_is_quoted_and_reacted_to_as_theirs(shop: Shop) -> None:

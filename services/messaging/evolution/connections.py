@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.messaging.evolution import chats, events
+from services.messaging.evolution import events
 from services.messaging.evolution.calls import (
     READ_TIMEOUT,
     SEND_TIMEOUT,
@@ -30,7 +30,6 @@ EVENTS = (
     "CONTACTS_UPDATE",
 )
 UNKNOWN_TO_V1 = {"MESSAGES_EDITED"}
-NOT_CONNECTED = "is not connected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,52 +41,13 @@ class Webhook:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
-    external_id: str | None
-    token: str | None
-    connection: ConnectionUpdate
-    qr_code: QrCode | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    name: str
-    external_id: str | None
-    connection: ConnectionUpdate
-
-
-async def create(
-    server: Server,
-    webhook: Webhook,
-    *,
-    token: str | None = None,
-    number: str | None = None,
-    integration: str = "WHATSAPP-BAILEYS",
-) -> Created:
+async def create(server: Server, *, number: str | None = None) -> QrCode | ConnectionUpdate:
     """Needs the server's own key, not an instance's. With a `number` the phone can be paired by code."""
-    v1 = await speaks_v1(server)
-    wanted = {"token": token, "number": number}
-    hook = v1_webhook(webhook) if v1 else {"webhook": v2_webhook(webhook)}
-    if v1:
-        hook["webhook"] = hook.pop("url")
-        hook.pop("enabled")
-    body = {
-        "instanceName": server.identifier,
-        "integration": integration,
-        "qrcode": True,
-        **{name: value for name, value in wanted.items() if value},
-        **hook,
-    }
-    answer = fields(await call(server, "POST", "instance/create", body, timeout=SEND_TIMEOUT))
-    made, hash_ = fields(answer.get("instance")), answer.get("hash")
-    qr_code = fields(answer.get("qrcode"))
-    return Created(
-        external_id=text(made.get("instanceId")),
-        token=text(hash_) or text(fields(hash_).get("apikey")),
-        connection=events.connection(made),
-        qr_code=qr(qr_code) if qr_code else None,
-    )
+    body = {"instanceName": server.identifier, "integration": "WHATSAPP-BAILEYS", "qrcode": True}
+    wanted = body | ({"number": number} if number else {})
+    answer = fields(await call(server, "POST", "instance/create", wanted, timeout=SEND_TIMEOUT))
+    code = fields(answer.get("qrcode"))
+    return qr(code) if code else events.connection(fields(answer.get("instance")))
 
 
 async def connect(server: Server, *, number: str | None = None) -> QrCode | ConnectionUpdate:
@@ -106,37 +66,6 @@ async def connection_state(server: Server) -> ConnectionUpdate:
     if not answer:
         return ConnectionUpdate(status="connected", state="open")
     return events.connection(fields(fields(answer).get("instance")) or fields(answer))
-
-
-async def logout(server: Server) -> None:
-    """What is not connected is logged out already."""
-    try:
-        await call(server, "DELETE", f"instance/logout/{named(server)}", timeout=SEND_TIMEOUT)
-    except Rejected as error:
-        if error.upstream_status != 400 or NOT_CONNECTED not in error.message:
-            raise
-
-
-async def fetch_instances(server: Server) -> tuple[Listed, ...]:
-    """Every instance that the key may see."""
-    answer = await call(server, "GET", "instance/fetchInstances", timeout=READ_TIMEOUT)
-    return tuple(listed(fields(row)) for row in elements(answer))
-
-
-def listed(row: dict[str, Any]) -> Listed:
-    row = fields(row.get("instance")) or row
-    state = text(row.get("connectionStatus")) or text(row.get("status")) or ""
-    return Listed(
-        name=text(row.get("name")) or text(row.get("instanceName")) or "",
-        external_id=text(row.get("id")) or text(row.get("instanceId")),
-        connection=ConnectionUpdate(
-            status=events.CONNECTIONS.get(state, "disconnected"),
-            state=state,
-            phone=chats.phone(text(row.get("ownerJid")) or text(row.get("owner"))),
-            profile_name=text(row.get("profileName")),
-            profile_picture_url=text(row.get("profilePicUrl")) or text(row.get("profilePictureUrl")),
-        ),
-    )
 
 
 async def takes_headers(server: Server) -> bool:

@@ -41,6 +41,7 @@ SILENT = {
     "pollUpdateMessage",
     "senderKeyDistributionMessage",
 }
+SPOKEN = "[audio]"  # what Evolution puts before the words of an audio
 CONTROL = {"protocolMessage", "reactionMessage"}
 PHONE_IN_VCARD = re.compile(r"^[^\n:]*TEL([^\n:]*):([^\n]*)", re.MULTILINE)
 WAID = re.compile(r"waid=(\d+)")
@@ -63,6 +64,7 @@ class Content:
     text: str
     metadata: dict[str, Any]
     media: Media | None = None
+    transcription: str | None = None
 
 
 def core(message: dict[str, Any], message_type: str | None = None) -> Core | None:
@@ -98,9 +100,9 @@ def read(found: Core, message: dict[str, Any]) -> Content:
     shown, metadata = reader(node)
     if any(wrapper.startswith("viewOnce") for wrapper in found.wrappers) or node.get("viewOnce") is True:
         metadata["viewOnce"] = True
-    metadata.update(present(transcription=text(message.get("speechToText"))))
     media = attachment(node, message) if message_type in MEDIA_TYPES else None
-    return Content(message_type, shown or placeholder, metadata, media)
+    spoken = (text(message.get("speechToText")) or "").removeprefix(SPOKEN).strip()
+    return Content(message_type, shown or placeholder, metadata, media, spoken or None)
 
 
 def attachment(node: dict[str, Any], message: dict[str, Any]) -> Media:

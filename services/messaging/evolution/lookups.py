@@ -1,4 +1,4 @@
-"""What Evolution can be asked about: files, people, groups, numbers and the messages that it has seen."""
+"""What Evolution can be asked about: files, people, groups and the messages that it has seen."""
 
 import binascii
 from base64 import b64decode
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from services.messaging.evolution import chats, events, records
+from services.messaging.evolution import events, records
 from services.messaging.evolution.calls import (
     MEDIA_TIMEOUT,
     READ_TIMEOUT,
@@ -31,14 +31,6 @@ class File:
 class Profile:
     name: str | None
     picture_url: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    number: str
-    exists: bool
-    jid: str | None
-    lid: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +75,6 @@ async def fetch_groups(server: Server) -> tuple[GroupUpdate, ...]:
     answer = await call(server, "GET", path, query=query, timeout=MEDIA_TIMEOUT)
     found = (events.group(fields(row)) for row in elements(answer))
     return tuple(group for group in found if isinstance(group, GroupUpdate))
-
-
-async def fetch_group(server: Server, jid: str) -> GroupUpdate | None:
-    path = f"group/findGroupInfos/{named(server)}"
-    answer = await call(server, "GET", path, query={"groupJid": jid}, timeout=READ_TIMEOUT)
-    group = events.group(fields(answer))
-    return group if isinstance(group, GroupUpdate) else None
-
-
-async def find_numbers(server: Server, numbers: list[str]) -> dict[str, Registration]:
-    """By the number that was asked for: the answers come in another order."""
-    path = f"chat/whatsappNumbers/{named(server)}"
-    answer = await call(server, "POST", path, {"numbers": numbers}, timeout=READ_TIMEOUT)
-    return {found.number: found for found in map(registration, elements(answer))}
-
-
-def registration(row: Any) -> Registration:
-    row = fields(row)
-    jid = text(row.get("jid"))
-    return Registration(
-        number=text(row.get("number")) or "",
-        exists=row.get("exists") is True,
-        jid=jid,
-        lid=chats.lid(text(row.get("lid"))) or chats.lid(jid),
-    )
 
 
 async def find_messages(

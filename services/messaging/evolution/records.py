@@ -80,6 +80,7 @@ def assembled(
         participant=chats.participant(key, data) if chat.group else None,
         quoted_id=text(context.get("stanzaId")),
         media=content.media,
+        transcription=content.transcription,
         metadata=metadata,
         source=text(data.get("source")),
         echo=echo,
