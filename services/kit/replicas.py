@@ -23,7 +23,7 @@ from services.kit.errors import Unavailable
 from services.kit.log import log
 
 PATIENCE = 3.0
-SILENCE = 1.0  # without any answer, while some are waited for: ask whether it is there
+SILENCE = 1.0  # without any answer: ask whether it is there, also where nothing waits for one
 PROBE = 2.0
 LOOK = 0.5
 RESOLVE = 10.0
@@ -46,14 +46,14 @@ OPTIONS = [
 
 
 class Replica:
-    """`heard` is when it last gave an answer, or when there was first something to answer again."""
+    """`heard` is when it last gave an answer: to a call, or to the question whether it is there."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         self.methods: dict[str, Any] = {}
         self.open: set[Any] = set()
-        self.heard = 0.0
+        self.heard = time.monotonic()
         self.silent = False
 
     @property
@@ -63,13 +63,12 @@ class Replica:
 
     @property
     def is_suspect(self) -> bool:
-        return self.silent or (bool(self.open) and time.monotonic() - self.heard > SILENCE)
+        """Whoever waits until somebody is kept waiting finds out that much later."""
+        return self.silent or time.monotonic() - self.heard > SILENCE
 
     @contextmanager
     def asked(self, call: Any) -> Iterator[None]:
         """Around a call of this replica. It is cut when the replica has gone silent."""
-        if not self.open:
-            self.heard = time.monotonic()
         self.open.add(call)
         try:
             yield

@@ -130,6 +130,19 @@ async def test_a_frozen_replica_is_left_out_within_five_seconds_and_taken_back_w
         assert set(flock.answers) == {str(frozen), str(other)}
 
 
+async def test_a_replica_that_froze_while_nobody_asked_is_not_asked() -> None:
+    async with parrots() as flock:
+        await flock.ask()
+        frozen, other = flock.processes
+        flock.processes[frozen].send_signal(signal.SIGSTOP)
+        await asyncio.sleep(4)
+        flock.answers.clear()
+
+        await asyncio.gather(*(flock.ask() for _ in range(10)))
+
+        assert flock.answers == {str(other): 10}
+
+
 async def test_calls_that_a_frozen_replica_holds_end_before_their_deadline() -> None:
     async with parrots() as flock:
         for _ in range(4):
