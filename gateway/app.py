@@ -47,7 +47,7 @@ def build(settings: GatewaySettings) -> Edge:
     revocations = Revocations(peers["identity"])
     bus = Bus(settings.nats_url, settings.replica, replicas=settings.nats_replicas)
     tickets = Tickets(bus, settings)
-    feed = Feed(bus, Sight(peers["messaging"]))
+    feed = Feed(bus, Sight(peers))
     room = Room()
 
     @asynccontextmanager

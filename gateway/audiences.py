@@ -6,9 +6,10 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor
 
-NOBODY = ""  # the owner of what is in the queue
+ANYBODY = ""  # among the viewers of what every agent may see
 
-Owners = Mapping[str, str]  # who has which conversation now; one that is not in it is not known
+Viewers = frozenset[str]  # the agents who may see something; administrators and supervisors always may
+Seen = Mapping[str, Viewers]  # by id, as it is now; what is not in it is not known, and not for agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +31,41 @@ class About:
     is_internal: bool = False
 
 
-def everyone(listener: Listener, about: About, owners: Owners) -> bool:
+def everyone(listener: Listener, about: About, seen: Seen) -> bool:
     """Any role."""
     return True
 
 
-def leaders(listener: Listener, about: About, owners: Owners) -> bool:
+def leaders(listener: Listener, about: About, seen: Seen) -> bool:
     """Administrators and supervisors."""
     return listener.leads
 
 
-def oneself(listener: Listener, about: About, owners: Owners) -> bool:
+def oneself(listener: Listener, about: About, seen: Seen) -> bool:
     """The person whom it is for."""
     return bool(about.event.user_id == listener.id)
 
 
-def of_conversation(listener: Listener, about: About, owners: Owners) -> bool:
+def of_conversation(listener: Listener, about: About, seen: Seen) -> bool:
     """Who may see the conversation; of internal notes, administrators and supervisors."""
     if listener.leads:
         return True
-    return not about.is_internal and owners.get(about.conversation_id) in (NOBODY, listener.id)
+    return not about.is_internal and is_seen(listener, about.conversation_id, seen)
 
 
-def of_lead(listener: Listener, about: About, owners: Owners) -> bool:
+def of_lead(listener: Listener, about: About, seen: Seen) -> bool:
     """Administrators and supervisors; agents where the lead is theirs or was. A lead of nobody is hidden."""
     owners_of_it = (_text(about.event, "assigned_to"), _text(about.event, "previously_assigned_to"))
     return listener.leads or listener.id in owners_of_it
 
 
-def of_meeting(listener: Listener, about: About, owners: Owners) -> bool:
+def of_meeting(listener: Listener, about: About, seen: Seen) -> bool:
     """Administrators and supervisors; who attends, who did it, and who may see its conversation."""
     attends = listener.id in about.event.attendees
-    return attends or _text(about.event, "by") == listener.id or of_conversation(listener, about, owners)
+    return attends or _text(about.event, "by") == listener.id or of_conversation(listener, about, seen)
 
 
-Audience = Callable[[Listener, About, Owners], bool]
+Audience = Callable[[Listener, About, Seen], bool]
 
 BY_SUBJECT: dict[str, Audience] = {
     "campaign_id": everyone,
@@ -86,6 +87,10 @@ BY_NAME: dict[str, Audience | None] = {
 }
 
 
+def is_seen(agent: Listener, id: str, seen: Seen) -> bool:
+    return not seen.get(id, frozenset()).isdisjoint((ANYBODY, agent.id))
+
+
 def of(name: str, descriptor: Descriptor) -> Audience | None:
     """None: services say it to services. What nobody thought of is shown to nobody."""
     if name.endswith("_due"):
@@ -95,12 +100,12 @@ def of(name: str, descriptor: Descriptor) -> Audience | None:
     return BY_SUBJECT.get(descriptor.fields[0].name)
 
 
-def lost_sight(listener: Listener, about: About, owners: Owners) -> bool:
+def lost_sight(listener: Listener, about: About, seen: Seen) -> bool:
     """Whether the event takes from an agent a conversation that was theirs, or in everybody's queue."""
     if "assigned_from" not in about.event.DESCRIPTOR.fields_by_name:
         return False
     before = _text(about.event, "assigned_from")
-    return before in ("", listener.id) and not of_conversation(listener, about, owners)
+    return before in ("", listener.id) and not of_conversation(listener, about, seen)
 
 
 def _text(event: Any, field: str) -> str:

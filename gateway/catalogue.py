@@ -6,14 +6,12 @@ from typing import Any
 import orjson
 from google.protobuf.descriptor import Descriptor
 
-from gateway import audiences, descriptions
+from gateway import audiences, descriptions, objects
 from gateway.routes import FILES
 from gateway.schemas import Components
-from protos import messaging_pb2
 from services.kit.bus import subject
 
-CONVERSATION = messaging_pb2.DESCRIPTOR.message_types_by_name["Conversation"]
-MESSAGE = messaging_pb2.DESCRIPTOR.message_types_by_name["Message"]
+MAY_BE_NULL = "As REST shows it now; null where it is gone, or is not shown to the reader, or cannot be told."
 RESET: dict[str, Any] = {
     "name": "reset",
     "title": "Events were lost to this client",
@@ -38,15 +36,6 @@ def events() -> dict[str, Descriptor]:
 def name(full_name: str) -> str:
     """`convo.messaging.v1.MessageReceived` -> `messaging.message_received`."""
     return subject(full_name).removeprefix("convo.")
-
-
-def subjects(descriptor: Descriptor) -> set[str]:
-    """The objects that are shown beside the event's own fields, to those who may see the conversation."""
-    fields = descriptor.fields_by_name
-    if audiences.of(name(descriptor.full_name), descriptor) is not audiences.of_conversation:
-        return set()
-    shown = {"conversation"} if "conversation_id" in fields or "contact_id" in fields else set()
-    return shown | ({"message"} if "message_id" in fields else set())
 
 
 def _held() -> set[str]:
@@ -101,9 +90,9 @@ def payload(full_name: str, components: Components) -> dict[str, Any]:
         "eventId": {"type": "string", "format": "uuid"},
         "occurredAt": {"type": "string", "format": "date-time"},
     }
-    for kind, shown in (("conversation", CONVERSATION), ("message", MESSAGE)):
-        if kind in subjects(descriptor):
-            more[kind] = {"anyOf": [components.reply(shown), {"type": "null"}]}
+    for kind in objects.of(name(full_name), descriptor):
+        shape = components.reply(objects.OBJECTS[kind].shape.DESCRIPTOR)
+        more[kind] = {"anyOf": [shape, {"type": "null"}], "description": MAY_BE_NULL}
     always = ["conversationId"] if can_hide(descriptor) else own["required"]
     return {**own, "properties": own["properties"] | more, "required": [*always, *more]}
 

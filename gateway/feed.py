@@ -111,10 +111,10 @@ class Feed:
     def _add(self, fresh: list[Told], upto: int) -> None:
         before, self.upto = self.upto, upto
         self.entries += fresh
-        self.size += sum(len(told.whole) for told in fresh)
+        self.size += sum(told.size for told in fresh)
         excess = 0
         while len(self.entries) - excess > KEPT or self.size > KEPT_BYTES:
-            self.size -= len(self.entries[excess].whole)
+            self.size -= self.entries[excess].size
             self.since = self.entries[excess].sequence
             excess += 1
         del self.entries[:excess]
@@ -129,7 +129,7 @@ def _some(entries: list[Told], start: int) -> list[Told]:
     """As many as go out together, and at least one if there is one."""
     size = 0
     for number in range(start, min(len(entries), start + TOGETHER)):
-        size += len(entries[number].whole)
+        size += entries[number].size
         if size > TOGETHER_BYTES:
             return entries[start : max(number, start + 1)]
     return entries[start : start + TOGETHER]

@@ -4,6 +4,7 @@ from protos.campaigns_pb2_grpc import CampaignsServicer
 from services.campaigns import (
     calendars,
     campaigns,
+    current,
     distribution,
     distribution_config,
     escalating,
@@ -59,3 +60,5 @@ class Campaigns(Door, CampaignsServicer):
     ListIntents = workflow(intents.list_intents)
     GetScheduling = query(scheduling.get_scheduling)
     SetScheduling = command(scheduling.set_scheduling)
+
+    GetCurrent = query(current.get)

@@ -3,6 +3,7 @@
 from protos.identity_pb2_grpc import IdentityServicer
 from services.identity import (
     config,
+    current,
     invites,
     keys,
     logins,
@@ -55,6 +56,7 @@ class Identity(Door, IdentityServicer):
     SetUpInfrastructure = command(setup.set_up)
     GetSetupStatus = query(setup.get_status)
 
+    GetCurrent = query(current.get)
     GetKeys = workflow(keys.get_keys, callers=EVERYONE)
     WatchRevocations = stream(revocations.watch, callers=EVERYONE)
     GetPeople = query(users.get_people, callers=EVERYONE)

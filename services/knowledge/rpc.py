@@ -2,7 +2,7 @@
 
 from protos.knowledge_pb2_grpc import KnowledgeServicer
 from services.kit.rpc import Door, command, query, workflow
-from services.knowledge import edits, entries, optimization, search, uses
+from services.knowledge import current, edits, entries, optimization, search, uses
 
 
 class Knowledge(Door, KnowledgeServicer):
@@ -12,4 +12,5 @@ class Knowledge(Door, KnowledgeServicer):
     DeleteEntry = command(edits.remove)
     OptimizeKnowledge = workflow(optimization.optimize)
     UseEntry = command(uses.count)
+    GetCurrent = query(current.get)
     Search = workflow(search.search, callers=("intelligence",))

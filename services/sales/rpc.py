@@ -2,7 +2,7 @@
 
 from protos.sales_pb2_grpc import SalesServicer
 from services.kit.rpc import Door, command, query, workflow
-from services.sales import activities, changes, leads, lookups, pipeline, qualification
+from services.sales import activities, changes, current, leads, lookups, pipeline, qualification
 
 NEIGHBOURS = ("campaigns", "intelligence")
 ANYONE = ("gateway", *NEIGHBOURS)
@@ -17,5 +17,6 @@ class Sales(Door, SalesServicer):
     QualifyLead = workflow(qualification.qualify, callers=ANYONE)
     DeleteLead = command(leads.delete)
 
+    GetCurrent = query(current.get)
     FindLead = query(lookups.find, callers=NEIGHBOURS)
     ListLeadContacts = query(lookups.list_contacts, callers=NEIGHBOURS)

@@ -7,7 +7,9 @@ import pytest
 
 from deploy.local.infrastructure import Addresses
 from tests.gateway import house as houses
+from tests.gateway import office as offices
 from tests.gateway.house import Front, House
+from tests.gateway.office import Office
 
 
 @dataclass
@@ -29,6 +31,12 @@ async def house(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) 
 async def front(house: House) -> AsyncIterator[Front]:
     async with houses.opened(house, RATE_LIMIT_REQUESTS="1000000") as front:
         yield front
+
+
+@pytest.fixture
+async def office(house: House) -> AsyncIterator[Office]:
+    async with offices.opened(house) as office:
+        yield office
 
 
 @pytest.fixture(scope="session")

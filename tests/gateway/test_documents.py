@@ -13,6 +13,7 @@ from deploy import refusals
 from gateway import audiences, catalogue, openapi, pages
 from gateway.app import HERE
 from gateway.routes import ADMINS, ANYONE, ROUTES
+from protos import messaging_pb2
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_every_event_that_somebody_may_see_is_in_the_catalogue() -> None:
 
 
 def test_an_event_about_something_unheard_of_is_shown_to_nobody() -> None:
-    stranger = catalogue.CONVERSATION.file.message_types_by_name["DeliverRequest"]
+    stranger = messaging_pb2.DESCRIPTOR.message_types_by_name["DeliverRequest"]
 
     assert audiences.of("messaging.batch_due", stranger) is None
 

@@ -18,7 +18,7 @@ from services.messaging import settings as messaging
 from services.messaging.evolution import calls
 from tests.gateway.conftest import Staff
 from tests.gateway.house import Front, House
-from tests.gateway.test_events import ROWS
+from tests.gateway.office import ROWS
 from tests.kit.test_egress import MALFORMED, PRIVATE
 
 pytestmark = pytest.mark.timeout(240)

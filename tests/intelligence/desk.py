@@ -101,7 +101,7 @@ class Chat:
         return [message.content for message in self.messages if message.origin == "ai"]
 
 
-class Desk(MessagingServicer, IdentityServicer, SalesServicer):
+class Desk(MessagingServicer, IdentityServicer, SalesServicer):  # type: ignore[misc]  # GetCurrent of each
     def __init__(self) -> None:
         self.chats: dict[str, Chat] = {}
         self.sent: dict[str, pb.Message] = {}
