@@ -118,10 +118,9 @@ class Sight:
         decides = bool({"conversation_ids", "contact_ids"} & {*ids})
         while True:
             try:
-                async with asyncio.timeout(None if decides else PATIENCE):
-                    return await self.stubs[service].GetCurrent(request)
-            except (Refusal, TimeoutError) as trouble:
-                log.warning("sight_waits", service=service, error=type(trouble).__name__)
+                return await self.stubs[service].GetCurrent(request, timeout=None if decides else PATIENCE)
+            except Refusal as refusal:
+                log.warning("sight_waits", service=service, error=refusal.name)
                 if not decides:
                     return None
                 await asyncio.sleep(0.5)

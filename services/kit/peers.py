@@ -54,7 +54,7 @@ class Peer:
         self, method: str, codec: Codec, request: Any, timeout: float | None, more: Metadata
     ) -> tuple[Any, Metadata]:
         """The answer, and for what was asked with more metadata what came behind the answer."""
-        replica = await self._replicas.pick(_timeout(None))
+        replica = await self._replicas.pick(_timeout(timeout))
         left = _timeout(timeout)
         try:
             with telemetry.span(f"call {method}"):
