@@ -8,7 +8,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import sysconfig
 import time
 from pathlib import Path
 
@@ -95,7 +94,7 @@ def document(sections: dict[str, Findings]) -> str:
         "",
         f"{rfc3339(now())[:10]}; {processor}, {psutil.cpu_count()} cores, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GB; load average {os.getloadavg()[1]:.1f}.",
-        f"Python {platform.python_version()}{built()}, Node {node}, {versions}.",
+        f"Python {platform.python_version()}, Node {node}, {versions}.",
         "",
         f"Each figure is the best of {ROUNDS} interleaved runs of {SECONDS:.0f} s, generator and servers on "
         "one machine. CPU is that of all server processes, PostgreSQL's included, and of what an accepted "
@@ -110,12 +109,6 @@ def document(sections: dict[str, Findings]) -> str:
         lines += _section(title, findings.table)
     lines += ["", "## Where the rest goes", "", REST.strip()]
     return "\n".join(lines) + "\n"
-
-
-def built() -> str:
-    """The images' Python is built with optimisations, and pyenv's is not: it takes a fifth more CPU."""
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return " (built with optimisations)" if optimised else " (built without optimisations)"
 
 
 def _section(title: str, table: Table) -> list[str]:

@@ -42,7 +42,7 @@ KNOW_LEADS = """
 """
 # The path, and the bars beside the Express peer: at most this CPU, at least this rate.
 ROUTES: dict[str, tuple[str, tuple[float, float] | None]] = {
-    "one conversation": ("conversations/{id}?messageLimit=1", (0.9, 1.3)),
+    "one conversation": ("conversations/{id}?messagesLimit=1", (0.9, 1.3)),
     "a page of 20": ("conversations?limit=20", (1.0, 1.0)),
     "a page of 20 leads": ("leads?limit=20", None),
 }

@@ -183,7 +183,7 @@ app.get("/conversations/:id", async (request, response) => {
     .from(messages)
     .where(eq(messages.conversationId, request.params.id))
     .orderBy(desc(messages.timestamp), desc(messages.id))
-    .limit(Number(request.query.messageLimit ?? 100));
+    .limit(Number(request.query.messagesLimit ?? 100));
   response.json({ conversation, messages: thread.reverse() });
 });
 

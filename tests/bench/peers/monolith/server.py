@@ -196,12 +196,12 @@ def listing(session: Database, user: User, limit: int = 50) -> dict[str, Any]:
 
 
 @app.get("/conversations/{id}")
-def one(id: uuid.UUID, session: Database, user: User, messageLimit: int = 100) -> dict[str, Any]:
+def one(id: uuid.UUID, session: Database, user: User, messagesLimit: int = 100) -> dict[str, Any]:
     row = session.execute(HEADERS.where(Conversation.id == id)).first()
     if row is None:
         raise HTTPException(404, "Conversation not found")
     newest = select(Message).where(Message.conversation_id == id).order_by(Message.timestamp.desc())
-    thread = session.scalars(newest.limit(messageLimit)).all()
+    thread = session.scalars(newest.limit(messagesLimit)).all()
     columns = [column.name for column in Message.__table__.columns]
     told = [{name: getattr(message, name) for name in columns} for message in reversed(thread)]
     return {"conversation": _shown(*row), "messages": told}
