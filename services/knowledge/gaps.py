@@ -12,15 +12,21 @@ from services.knowledge import embeddings, gate, words
 SHOWN = 20
 ALIKE = 0.92  # of the model's similarities between two ways to ask the same, the lower end
 
-NOTE = """
-    insert into knowledge_gaps
+# Who asks again what was resolved has not found the entry: it is gone, or does not answer.
+ASKED_AGAIN = """
+    set occurrences = case when gap.resolved_entry_id is null then gap.occurrences + 1 else 1 end,
+        resolved_entry_id = null, last_seen_at = %(at)s
+"""
+COUNT = f"""
+    update knowledge_gaps as gap {ASKED_AGAIN}
+    where sector_id is not distinct from %(sector)s::uuid and question_norm = %(norm)s
+"""
+NOTE = f"""
+    insert into knowledge_gaps as gap
         (id, sector_id, question_norm, sample, embedding, first_seen_at, last_seen_at)
     values (%(id)s, %(sector)s, %(norm)s, %(sample)s, %(embedding)s, %(at)s, %(at)s)
-    on conflict (sector_id, question_norm) do update
-    set occurrences = case when knowledge_gaps.resolved_entry_id is null
-            then knowledge_gaps.occurrences + 1 else 1 end,
-        resolved_entry_id = null, last_seen_at = excluded.last_seen_at
-"""  # who asks again what was resolved has not found the entry: it is gone, or does not answer
+    on conflict (sector_id, question_norm) do update {ASKED_AGAIN}
+"""
 UNRESOLVED = """
     select id, embedding from knowledge_gaps
     where resolved_entry_id is null and (%(sector)s::uuid is null or sector_id = %(sector)s::uuid)
@@ -37,19 +43,14 @@ RECENT = """
 
 
 async def note(session: Session, event: intelligence_pb2.KnowledgeGapDetected) -> None:
-    norm = words.fold(event.question)[:500]
-    if not norm:
+    """What was asked before is counted; only what is new is read by the model."""
+    sector = event.sector_id if event.HasField("sector_id") else None
+    known = {"sector": sector, "norm": words.fold(event.question)[:500], "at": now()}
+    if not known["norm"] or await session.run(COUNT, **known):
         return
     vector = await embeddings.of_question(event.question)
-    await session.run(
-        NOTE,
-        id=new_id(),
-        sector=event.sector_id if event.HasField("sector_id") else None,
-        norm=norm,
-        sample=event.question[:500],
-        embedding=embeddings.packed(vector),
-        at=now(),
-    )
+    sample = event.question[:500]
+    await session.run(NOTE, id=new_id(), sample=sample, embedding=embeddings.packed(vector), **known)
 
 
 async def resolve(session: Session, event: pb.EntryCreated) -> None:
