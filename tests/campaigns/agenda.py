@@ -1,11 +1,12 @@
-"""What people do with meetings: change, cancel and list them."""
+"""What people do with meetings: change, cancel and list them, and say when there may be some."""
 
 from typing import Any
 
 from protos import campaigns_pb2 as pb
-from services.campaigns import meeting_changes, meetings
+from services.campaigns import meeting_changes, meetings, scheduling
 from services.kit.actor import Actor
 from services.kit.db import Database
+from tests.support import SUPERVISOR
 
 
 async def change(
@@ -23,3 +24,9 @@ async def cancel(db: Database, actor: Actor, id: str, **fields: Any) -> pb.Meeti
 async def listed(db: Database, actor: Actor, **fields: Any) -> pb.ListMeetingsResponse:
     async with db.read() as session:
         return await meetings.list_meetings(session, actor, pb.ListMeetingsRequest(**fields))
+
+
+async def settings(db: Database, **fields: Any) -> pb.Scheduling:
+    async with db.begin() as session:
+        request = pb.SetSchedulingRequest(**fields)
+        return (await scheduling.set_scheduling(session, SUPERVISOR, request)).scheduling

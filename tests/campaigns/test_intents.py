@@ -9,12 +9,13 @@ import pytest
 
 from protos import campaigns_pb2 as pb
 from protos import intelligence_pb2, sales_pb2
-from services.campaigns import intents, scheduling
+from services.campaigns import intents
 from services.campaigns.escalating import ConversationNotFound
 from services.kit.clock import now, parse
 from services.kit.db import Database
-from services.kit.errors import Invalid, Unavailable
+from services.kit.errors import Unavailable
 from services.kit.tables import new_id
+from tests.campaigns.agenda import settings
 from tests.campaigns.colleagues import Identity, Sales
 from tests.campaigns.messaging_server import Chat, Gate, Trouble
 from tests.campaigns.world import announced, at_once, meeting, rows_of, tell
@@ -34,12 +35,6 @@ def wants(chat: Chat, kind: str = "new_meeting", **fields: Any) -> intelligence_
     event = chat.says("Quero marcar uma reunião")
     values = {"confidence": 0.9, "message_id": event.message_id, **fields}
     return intelligence_pb2.SchedulingIntentDetected(conversation_id=chat.id, intent_type=kind, **values)
-
-
-async def settings(db: Database, **fields: Any) -> pb.Scheduling:
-    async with db.begin() as session:
-        request = pb.SetSchedulingRequest(**fields)
-        return (await scheduling.set_scheduling(session, SUPERVISOR, request)).scheduling
 
 
 async def intent_of(db: Database) -> Any:
@@ -317,36 +312,3 @@ async def test_agents_ask_about_conversations_that_they_may_see(db: Database, ga
     with pytest.raises(ConversationNotFound):
         await intents.list_intents(db, MARIA, pb.ListIntentsRequest())
     assert not (await intents.list_intents(db, SUPERVISOR, pb.ListIntentsRequest())).intents
-
-
-async def test_settings_keep_what_the_body_leaves_out_and_null_brings_a_default_back(db: Database) -> None:
-    window = pb.Availability(day_of_week=1, start_time="09:00", end_time="12:00", slot_type="available")
-    await settings(db, default_duration_minutes=45, reminder1h_text="Oi", availability=[window])
-
-    request = pb.SetSchedulingRequest(is_enabled=False)
-    request.update_mask.paths.extend(["reminder1h_text", "is_enabled"])
-    async with db.begin() as session:
-        kept = (await scheduling.set_scheduling(session, SUPERVISOR, request)).scheduling
-
-    assert (kept.default_duration_minutes, kept.is_enabled, kept.HasField("reminder1h_text")) == (
-        45,
-        False,
-        False,
-    )
-    assert [*kept.availability] == [window]
-    async with db.read() as session:
-        sector = pb.GetSchedulingRequest(sector_id=new_id())
-        assert (await scheduling.get_scheduling(session, MARIA, sector)).default_duration_minutes == 45
-
-
-@pytest.mark.parametrize(
-    "window",
-    [
-        pb.Availability(day_of_week=1, start_time="12:00", end_time="09:00"),
-        pb.Availability(start_time="09:00", end_time="12:00"),
-        pb.Availability(day_of_week=1, specific_date="2031-01-01", start_time="09:00", end_time="12:00"),
-    ],
-)
-async def test_windows_that_make_no_sense_are_refused(db: Database, window: pb.Availability) -> None:
-    with pytest.raises(Invalid):
-        await settings(db, availability=[window])
