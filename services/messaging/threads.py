@@ -11,6 +11,7 @@ from sqlalchemy import (
     ScalarSelect,
     bindparam,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -132,4 +133,6 @@ async def before(session: Session, conversation: str, place: str) -> ColumnEleme
     )
     if known is None:
         raise Invalid(fields={"before": "is neither a time nor a message"})
-    return tuple_(Message.timestamp, Message.id) < tuple_(known.timestamp, known.id)
+    order = (Message.timestamp, Message.id)
+    there = (literal(value, column.type) for value, column in zip(known, order, strict=True))
+    return tuple_(*order) < tuple_(*there)
