@@ -21,6 +21,7 @@ from tests.support import SUPERVISOR
 
 PEOPLE = 200
 ROUNDS = 40
+PAUSED_EVERY = 6
 WORKERS = 3
 
 
@@ -53,24 +54,24 @@ async def worker(db: Database, chance: random.Random) -> None:
 async def storm(db: Database, gate: Gate, chance: random.Random, id: str) -> None:
     """Until the campaign is over, or for so many rounds."""
     workers = [asyncio.create_task(worker(db, chance)) for _ in range(WORKERS)]
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         victim = chance.randrange(WORKERS)
         await end([workers[victim]], patience=1)
         workers[victim] = asyncio.create_task(worker(db, chance))
-        await misfortune(db, gate, chance, id)
+        await misfortune(db, gate, chance)
+        if number % PAUSED_EVERY == 1:
+            await press_pause(db, id)
         await asyncio.sleep(chance.random() * 0.05)
     await end(workers, patience=1)
 
 
-async def misfortune(db: Database, gate: Gate, chance: random.Random, id: str) -> None:
+async def misfortune(db: Database, gate: Gate, chance: random.Random) -> None:
     gate.troubles = [
         Trouble(method, 1, after_effect=chance.random() < 0.5)
         for method in ("QueueMessages", "CancelQueued", "CheckInstances")
         if chance.random() < 0.4
     ]
     gate.slow = chance.choice((0.0, 0.0, 0.05))
-    if chance.random() < 0.15:
-        await press_pause(db, chance, id)
     if chance.random() < 0.1:
         gate.drop_queued("expired")
     gate.send_queued(chance.randrange(16))
@@ -81,7 +82,7 @@ async def misfortune(db: Database, gate: Gate, chance: random.Random, id: str) -
         await tell(db, event, times=chance.choice((1, 1, 2)))
 
 
-async def press_pause(db: Database, chance: random.Random, id: str) -> None:
+async def press_pause(db: Database, id: str) -> None:
     with contextlib.suppress(Refusal):
         await recall.pause(db, SUPERVISOR, pb.PauseCampaignRequest(id=id))
     with contextlib.suppress(Refusal):
