@@ -85,6 +85,7 @@ async def get_conversation(
     limit = min(max(limit, 1), MESSAGES_MOST)
     statement = DETAIL
     if request.before:
+        await require(session, actor, request.id)
         place = await threads.before(session, request.id, request.before)
         statement = WHOLE.add_columns(threads.newest(place).label("thread"))
     row = await session.first(statement, id=request.id, most=limit + 1, **viewer(actor))

@@ -7,6 +7,7 @@ from services.kit.db import Database
 from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from services.messaging import details
+from services.messaging.visibility import ConversationNotFound
 from tests.messaging.builders import inbox, make_instance, receive, thread, upsert
 from tests.support import SUPERVISOR
 
@@ -53,3 +54,5 @@ async def test_a_place_is_a_message_by_any_of_its_ids_or_a_time(db: Database, co
 async def test_a_place_that_is_nowhere_is_refused(db: Database, conversation: str) -> None:
     with pytest.raises(Invalid):
         await page(db, conversation, new_id())
+    with pytest.raises(ConversationNotFound):
+        await page(db, new_id(), new_id())
