@@ -98,6 +98,7 @@ class Bus:
             max_age=KEPT.total_seconds(),
             duplicate_window=REMEMBERED_IDS.total_seconds(),
             first_seq=int(time.time()) * EVENTS_A_SECOND,
+            allow_atomic=True,
         )
         for pause in (0.2, 0.5, 1.0, 2.0, 0.0):
             try:
@@ -109,19 +110,18 @@ class Bus:
                 log.warning("stream_not_ready", error=type(error).__name__)
                 await asyncio.sleep(pause)
 
-    def follow(self, number: int) -> None:
-        """A number that was given before: the stream has lost what had it, and all after that."""
-        if number <= self.acknowledged:
-            self.torn += self.acknowledged - number + 1
-        self.acknowledged = number
+    def follow(self, first: int, last: int) -> None:
+        """Numbers that were given before: the stream has lost what had them, and all after that."""
+        if first <= self.acknowledged:
+            self.torn += self.acknowledged - first + 1
+        self.acknowledged = last
 
     async def found(self) -> Found:
         info = await self.stream.stream_info(STREAM)
         assert info.created, "the server always tells"
         state = info.state
         if state.last_seq < self.acknowledged:
-            self.follow(state.last_seq + 1)
-            self.acknowledged = state.last_seq
+            self.follow(state.last_seq + 1, state.last_seq)
         holes = state.last_seq - state.first_seq + 1 - state.messages if state.messages else 0
         return Found(info.created, self.torn + holes)
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from nats.js.api import Header
 
 from protos import messaging_pb2 as pb
 from services.kit import outbox, subscriptions
@@ -70,6 +71,17 @@ async def published(bus: Bus, after: int) -> list[str]:
     return keys
 
 
+async def emitted(db: Database, bus: Bus, count: int, *, caught_up: bool = True) -> tuple[int, list[str]]:
+    """Where the stream ended before, and the keys of what waits now."""
+    while caught_up and await outbox.relay(db, bus):
+        pass
+    before = (await bus.stream.stream_info("CONVO")).state.last_seq
+    keys = [new_id() for _ in range(count)]
+    async with db.begin() as session:
+        await outbox.emit(session, *(pb.ConversationRead(conversation_id=key) for key in keys))
+    return before, keys
+
+
 async def test_what_another_replica_commits_is_published_within_a_quarter_of_a_second(
     db: Database, bus: Bus, elsewhere: Database
 ) -> None:
@@ -126,16 +138,45 @@ async def test_what_a_lost_stream_held_is_published_once_more(db: Database, bus:
 
 
 async def test_two_relays_at_once_publish_each_event_once(db: Database, bus: Bus) -> None:
-    while await outbox.relay(db, bus):
-        pass
-    before = (await bus.stream.stream_info("CONVO")).state.last_seq
-    keys = [new_id() for _ in range(50)]
-    async with db.begin() as session:
-        await outbox.emit(session, *(pb.ConversationRead(conversation_id=key) for key in keys))
+    before, keys = await emitted(db, bus, 50)
 
     await asyncio.gather(*(outbox.relay(db, bus) for _ in range(3)))
 
     assert await published(bus, before) == keys
+
+
+async def test_many_at_once_share_one_write(db: Database, bus: Bus) -> None:
+    before, keys = await emitted(db, bus, 40)
+
+    await outbox.relay(db, bus)
+
+    assert await published(bus, before) == keys
+    last = await bus.stream.get_msg("CONVO", before + 40)
+    assert (last.headers or {})[Header.BATCH_COMMIT] == "1"
+
+
+async def test_many_of_which_some_were_published_before_are_published_once(db: Database, bus: Bus) -> None:
+    before, keys = await emitted(db, bus, 5)
+    await outbox.relay(db, bus)
+    async with db.write() as session:  # a relay that died between the answer and its note
+        await session.run("update outbox set published_at = null where key = any(%(keys)s)", keys=keys)
+    _, more = await emitted(db, bus, 40, caught_up=False)
+
+    await outbox.relay(db, bus)
+
+    assert await published(bus, before) == keys + more
+    assert not await outbox.relay(db, bus)
+
+
+async def test_a_stream_from_before_batches_takes_events_one_by_one(db: Database, bus: Bus) -> None:
+    config = (await bus.stream.stream_info("CONVO")).config
+    await bus.stream.update_stream(config.evolve(allow_atomic=False))
+    try:
+        before, keys = await emitted(db, bus, 40)
+        await outbox.relay(db, bus)
+        assert await published(bus, before) == keys
+    finally:
+        await bus.stream.update_stream(config)
 
 
 async def test_an_event_carries_its_id_type_subject_and_request(db: Database, session: Session) -> None:
