@@ -8,18 +8,17 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-import uvloop
 
 from gateway import app
 from gateway.settings import GatewaySettings
-from services.kit import log, settings, telemetry
+from services.kit import log, loop, settings, telemetry
 
 
 def main() -> None:
     configured = settings.load(GatewaySettings)
     log.configure("gateway", configured.log_level)
     telemetry.configure("gateway")
-    uvloop.run(_serve(configured))
+    loop.run(_serve(configured))
 
 
 class Server(uvicorn.Server):

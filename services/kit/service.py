@@ -11,10 +11,9 @@ from signal import SIGINT, SIGTERM
 from typing import Any
 
 import grpc
-import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from services.kit import dead, jobs, leases, log, outbox, retention, settings, subscriptions, telemetry
+from services.kit import dead, jobs, leases, log, loop, outbox, retention, settings, subscriptions, telemetry
 from services.kit.bus import Bus
 from services.kit.db import Database
 from services.kit.jobs import Job
@@ -56,9 +55,9 @@ def run(service: Service) -> None:
     log.configure(service.name, configured.log_level)
     telemetry.configure(service.name)
     if sys.argv[1:2] == ["dead"]:
-        uvloop.run(_dead(service, configured, sys.argv[2:]))
+        loop.run(_dead(service, configured, sys.argv[2:]))
         return
-    uvloop.run(_serve(service, configured))
+    loop.run(_serve(service, configured))
 
 
 async def _serve(service: Service, configured: ServiceSettings) -> None:
