@@ -23,14 +23,18 @@ def parse(text: str) -> datetime:
 
 def _shift() -> float:
     global _checked, _offset
+    if time.monotonic() - _checked >= 1:
+        _checked = time.monotonic()
+        _offset = _read()
+    return _offset
+
+
+def _read() -> float:
     path = os.environ.get("CONVO_CLOCK_FILE")
     if not path or os.environ.get("APP_ENV") == "production":
         return 0.0
-    if time.monotonic() - _checked >= 1:
-        _checked = time.monotonic()
-        try:
-            with open(path, encoding="utf-8") as file:
-                _offset = float(file.read().strip() or 0)
-        except FileNotFoundError:
-            _offset = 0.0
-    return _offset
+    try:
+        with open(path, encoding="utf-8") as file:
+            return float(file.read().strip() or 0)
+    except FileNotFoundError:
+        return 0.0

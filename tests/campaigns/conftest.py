@@ -1,6 +1,6 @@
 """Campaigns among its neighbours: servers of plain data, an empty house, and a clock that tests can move."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -76,10 +76,11 @@ def intelligence(neighbours: tuple[Gate, Identity, Sales, Intelligence]) -> Inte
 
 
 @pytest.fixture
-def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[datetime], None]]:
+def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Put the clock to a time; it runs on from there."""
     file = tmp_path / "clock"
     monkeypatch.setenv("CONVO_CLOCK_FILE", str(file))
+    monkeypatch.setattr(clock, "_offset", 0.0)
 
     def put(moment: datetime) -> None:
         file.write_text("0")
@@ -88,9 +89,7 @@ def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         file.write_text(str(offset))
         monkeypatch.setattr(clock, "_checked", -1.0)
 
-    yield put
-    monkeypatch.setattr(clock, "_offset", 0.0)
-    monkeypatch.setattr(clock, "_checked", -1.0)
+    return put
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[floa
     file = tmp_path / "offset"
     file.write_text("0")
     monkeypatch.setenv("CONVO_CLOCK_FILE", str(file))
+    monkeypatch.setattr(clock, "_offset", 0.0)
 
     def forward(seconds: float) -> None:
         file.write_text(str(float(file.read_text()) + seconds))

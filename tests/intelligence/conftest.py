@@ -1,6 +1,6 @@
 """Intelligence among its neighbours: the real knowledge service, a desk of plain data, and a Groq of ours."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -50,15 +50,14 @@ async def groq(desk: Desk) -> AsyncIterator[Groq]:
 
 
 @pytest.fixture
-def pass_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
+def pass_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Put the clock forward by some seconds."""
     file = tmp_path / "clock"
     monkeypatch.setenv("CONVO_CLOCK_FILE", str(file))
+    monkeypatch.setattr(clock, "_offset", 0.0)
 
     def put(seconds: float) -> None:
         file.write_text(str(seconds))
         monkeypatch.setattr(clock, "_checked", -1.0)
 
-    yield put
-    monkeypatch.setattr(clock, "_offset", 0.0)
-    monkeypatch.setattr(clock, "_checked", -1.0)
+    return put

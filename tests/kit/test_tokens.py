@@ -106,6 +106,7 @@ async def test_tokens_follow_the_clock_that_rules_read(
     offset = tmp_path / "offset"
     offset.write_text("86400")
     monkeypatch.setenv("CONVO_CLOCK_FILE", str(offset))
+    monkeypatch.setattr(clock, "_offset", 0.0)
     monkeypatch.setattr(clock, "_checked", -1.0)
 
     tomorrows = await people.verify(token())
