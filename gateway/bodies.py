@@ -53,27 +53,21 @@ class Room:
         parts: list[bytes] = []
         size = 0
         try:
-            async with _in_time(timeout):
-                async for part in chunks(headers, receive, limit):
-                    size += len(part)
-                    self.left -= len(part)
-                    if size > LITTLE and self.left < 0:
-                        raise NoRoom(retry_after=2)
-                    parts.append(part)
+            try:
+                async with asyncio.timeout(timeout):
+                    async for part in chunks(headers, receive, limit):
+                        size += len(part)
+                        self.left -= len(part)
+                        if size > LITTLE and self.left < 0:
+                            raise NoRoom(retry_after=2)
+                        parts.append(part)
+            except TimeoutError:
+                raise TooSlow from None
             whole = b"".join(parts)
             parts.clear()
             yield whole
         finally:
             self.left += size
-
-
-@asynccontextmanager
-async def _in_time(timeout: float) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(timeout):
-            yield
-    except TimeoutError:
-        raise TooSlow from None
 
 
 async def chunks(headers: Headers, receive: Receive, limit: int) -> AsyncIterator[bytes]:

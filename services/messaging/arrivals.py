@@ -237,7 +237,8 @@ async def _announce(session: Session, taken: list[Taken]) -> None:
     assigned = await turns.assign(session, [*waiting.values()])
     await headers.write(session, [*{one.header.id: one.header for one in taken}.values()])
     await emit(session, *map(_opened, opened.values()), *map(_reopened, reopened.values()), *assigned)
-    await emit(session, *map(_told, live))
+    received_at = rfc3339(now())
+    await emit(session, *(_told(one, received_at) for one in live))
     said = [Said(one.arrival.message, one.row["id"], one.row["timestamp"], one.header) for one in live]
     await optouts.hear(session, said)
 
@@ -258,7 +259,7 @@ def _reopened(header: Header) -> pb.ConversationReopened:
     return pb.ConversationReopened(conversation_id=header.id, trigger=trigger, assigned_to=header.assigned_to)
 
 
-def _told(taken: Taken) -> pb.MessageReceived | pb.MessageSent:
+def _told(taken: Taken, received_at: str) -> pb.MessageReceived | pb.MessageSent:
     row, header = taken.row, taken.header
     what = {
         "conversation_id": row["conversation_id"],
@@ -280,5 +281,5 @@ def _told(taken: Taken) -> pb.MessageReceived | pb.MessageSent:
         assigned_to=header.assigned_to,
         customer_message_count=taken.customer_message_count,
         contact_name="" if message.chat.is_group else message.push_name or "",
-        received_at=rfc3339(now()),
+        received_at=received_at,
     )
