@@ -18,6 +18,7 @@ K6 = Path(sys.executable).with_name("k6")
 
 @dataclass(frozen=True)
 class Measured:
+    callers: int
     requests: int
     rate: float
     p50: float
@@ -53,7 +54,9 @@ async def load(roots: Iterable[int], *, settle: float = 0.0, **plan: Any) -> Mea
     await asyncio.sleep(settle)
     spent = cpu_of(roots) - before
     each = {name: spent[name] * 1000 / told["requests"] for name in sorted(spent)}
-    return Measured(**told, cpu={name: cost for name, cost in each.items() if cost >= 0.005})
+    return Measured(
+        callers=plan["callers"], **told, cpu={name: cost for name, cost in each.items() if cost >= 0.005}
+    )
 
 
 async def _k6(plan: dict[str, Any]) -> dict[str, Any]:
