@@ -19,7 +19,7 @@ from protos.messaging_pb2_grpc import MessagingServicer, add_MessagingServicer_t
 from protos.sales_pb2_grpc import SalesServicer, add_SalesServicer_to_server
 from services.intelligence import peers
 from services.intelligence.settings import IntelligenceSettings
-from services.kit.clock import now, rfc3339
+from services.kit.clock import now, parse, rfc3339
 from services.kit.db import Database
 from services.kit.errors import NotFound, to_metadata
 from services.kit.tables import new_id
@@ -75,6 +75,9 @@ class Chat:
         sent_by: str | None = None,
     ) -> pb.Message:
         ours = origin != "customer"
+        at = rfc3339(now())
+        if self.messages and at <= self.messages[-1].created_at:  # within a millisecond nobody answers
+            at = rfc3339(parse(self.messages[-1].created_at) + timedelta(milliseconds=1))
         message = pb.Message(
             id=new_id(),
             conversation_id=self.id,
@@ -82,8 +85,8 @@ class Chat:
             message_type=kind,
             is_from_me=ours,
             status="sent" if ours else "received",
-            timestamp=rfc3339(now()),
-            created_at=rfc3339(now()),
+            timestamp=at,
+            created_at=at,
             audio_transcription=transcription,
             origin=origin,
             from_bot=origin == "ai",
