@@ -107,9 +107,9 @@ def stats(campaign: Row) -> pb.CampaignStats:
 
 
 def lines(rows: Sequence[Sequence[object]]) -> bytes:
-    """CSV that a spreadsheet shows and does not run."""
+    """CSV that a spreadsheet shows, in Brazil with semicolons, and does not run."""
     file = io.StringIO()
-    csv.writer(file).writerows([_harmless(value) for value in row] for row in rows)
+    csv.writer(file, delimiter=";").writerows([_harmless(value) for value in row] for row in rows)
     return file.getvalue().encode()
 
 

@@ -74,7 +74,7 @@ async def test_the_file_holds_a_line_for_each_recipient(db: Database, gate: Gate
     content = b"".join(part.content for part in parts)
     assert content.startswith(b"\xef\xbb\xbf")  # else a spreadsheet shows accents as something else
     text = content.decode("utf-8-sig")
-    lines = [*csv.reader(io.StringIO(text))]
+    lines = [*csv.reader(io.StringIO(text), delimiter=";")]
     assert lines[0] == [*reports.HEADINGS]
     assert lines[1][:3] == ["Cliente 0", "5511900000000", "pending"]
     assert len(lines) == 1001
