@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "SERVICE_KEYS": "{}",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "GRPC_PORT": "0",
+    "FRONTEND_URL": "https://app.empresa.com.br/, http://localhost:5173",
     "EGRESS_PRIVATE": "localhost, 127.0.0.0/8, ::1",  # where simulators listen
     "AI_DEBOUNCE_S": "0",
 }

@@ -1,7 +1,5 @@
 """Identity as it stands after a start: settings, a signing key, and nobody registered."""
 
-import base64
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -9,16 +7,6 @@ import grpc
 import pytest
 
 from deploy.local import credentials
-
-os.environ |= {
-    "JWT_SECRET": "the secret of these tests, long enough",
-    "SERVICE_KEY": base64.b64encode(bytes(32)).decode(),
-    "SERVICE_KEYS": "{}",
-    "DATABASE_URL": "of the fixtures",
-    "GRPC_PORT": "0",
-    "FRONTEND_URL": "https://app.empresa.com.br/, http://localhost:5173",
-}
-
 from protos.messaging_pb2_grpc import add_MessagingServicer_to_server
 from services.identity import keys, peers
 from services.identity.models import Base
