@@ -35,7 +35,13 @@ PERSON = """
     select id, full_name, email, avatar_url, status, is_active, is_approved, created_at, updated_at, role
     from profiles where id = %(id)s
 """
-ORDER = (Profile.full_name, Profile.id)
+
+
+def _looked_up(name: Any) -> ColumnElement[str]:
+    """As people look names up: Álvaro beside Alice, and who writes in small letters among the others."""
+    return func.translate(func.lower(name), "áàâãäéèêëíìîïóòôõöúùûüçñ", "aaaaaeeeeiiiiooooouuuucn")
+
+
 COLLEAGUES = (
     select(
         Profile.id,
@@ -47,7 +53,7 @@ COLLEAGUES = (
         Profile.role,
     )
     .where(Profile.is_active, Profile.is_approved)
-    .order_by(*ORDER)
+    .order_by(_looked_up(Profile.full_name), Profile.id)
 )
 PEOPLE = """
     select id, full_name, email, avatar_url, status, is_active, is_approved, created_at, updated_at, role
@@ -111,7 +117,7 @@ async def list_users(db: Database, actor: Actor, request: pb.ListUsersRequest) -
         colleagues = colleagues.where(Profile.status == request.status)
     if request.search:
         colleagues = colleagues.where(matches(request.search))
-    after = [tuple_(*ORDER) > pages.place(page, *ORDER)] if page.after else []
+    after = [_after(page)] if page.after else []
     async with db.read() as session:
         total = await session.scalar(counted(colleagues)) if page.wants_total else None
         rows = await session.all(colleagues.where(*after).limit(page.fetch).offset(page.offset))
@@ -119,6 +125,11 @@ async def list_users(db: Database, actor: Actor, request: pb.ListUsersRequest) -
     counts = await peers.active_conversations([row.id for row in shown])
     users = [fill(pb.Colleague, row, active_conversations=counts.get(row.id)) for row in shown]
     return pb.ListUsersResponse(users=users, pagination=pagination)
+
+
+def _after(page: pages.Page) -> ColumnElement[bool]:
+    name, id = pages.place(page, Profile.full_name, Profile.id).clauses
+    return tuple_(_looked_up(Profile.full_name), Profile.id) > tuple_(_looked_up(name), id)
 
 
 async def get_people(session: Session, actor: Actor, request: pb.GetPeopleRequest) -> pb.GetPeopleResponse:

@@ -79,6 +79,19 @@ async def test_colleagues_are_listed_by_name_without_those_who_are_out(db: Datab
     assert await names(db) == ["Ana Souza", "Carla"]
 
 
+async def test_colleagues_are_listed_as_names_are_looked_up(db: Database) -> None:
+    for number, name in enumerate(("Zeca", "álvaro", "Élcio", "Alice", "bruno", "Édson")):
+        await register(db, f"p{number}@empresa.com.br", name)
+
+    shown, cursor = list[str](), ""
+    while len(shown) < 6:
+        reply = await users.list_users(db, GATEWAY, pb.ListUsersRequest(limit=2, cursor=cursor or None))
+        shown += [user.full_name for user in reply.users]
+        cursor = reply.pagination.next_cursor
+
+    assert shown == ["Alice", "álvaro", "bruno", "Édson", "Élcio", "Zeca"]
+
+
 async def test_colleagues_can_be_searched(db: Database) -> None:
     ana, _ = await admin_and_agent(db)
     await register(db, "carla@outra.com.br", "Carla 100%")
