@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 PEOPLE = 24
 ROUNDS = 8
+PATIENCE = 4.0  # seconds that Evolution waits for an answer
 THREADS = """
     select c.phone_number, v.unread_count, v.customer_message_count, v.last_message_preview,
         array_agg(m.content order by m.timestamp, m.id) filter (where not m.is_from_me) as said,
@@ -58,7 +59,7 @@ async def simulator(office: Office) -> AsyncIterator[Simulator]:
     async with simulate() as simulator:
         simulator.instance(office.instance, webhook=office.webhook["url"])
         plan = simulator.plan
-        plan.copies, plan.webhook_timeout = 2, 4.0
+        plan.copies, plan.webhook_timeout = 2, PATIENCE
         plan.retry_delay, plan.retry_cap, plan.retry_attempts = 0.3, 2.0, 60
         yield simulator
 
@@ -93,14 +94,14 @@ async def talk(simulator: Simulator, phones: list[str], seed: int) -> Ledger:
 
 
 async def harm(office: Office) -> None:
-    """In turns: messaging is killed, the gateway restarts, the database stands still."""
+    """In turns: messaging is killed, the gateway restarts, the database stands still for too long."""
     office.stack.kill("messaging")
     await asyncio.sleep(2)
     for gateway in office.stack.members("gateway"):
         gateway.send_signal(signal.SIGTERM)
     await asyncio.sleep(2)
     with office.stack.asleep("postgres"):
-        await asyncio.sleep(3)
+        await asyncio.sleep(PATIENCE + 1)
 
 
 async def stored(office: Office) -> dict[str, dict[str, Any]]:
