@@ -19,7 +19,7 @@ from services.kit.peers import Peer, connect
 
 PATH = "/api/whatsapp/webhooks/evolution"
 BODY_LIMIT = 75 * 1024 * 1024
-MOST_TOGETHER = 100
+MOST_TOGETHER = 250
 MOST_BYTES = 8 * 1024 * 1024
 IN_FLIGHT = (
     1  # while a batch is at work the next one gathers; with two at work each message cost a fifth more

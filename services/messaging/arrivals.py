@@ -33,7 +33,7 @@ LOCK = f"""
 OPEN = f"""
     insert into conversations as c (id, instance_id, contact_id, created_at, updated_at)
     select id, instance_id, contact_id, %(at)s, %(at)s
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, instance_id uuid, contact_id uuid)
+    from json_to_recordset(%(rows)s::json) as r(id uuid, instance_id uuid, contact_id uuid)
     order by contact_id
     returning {COLUMNS}
 """
@@ -49,7 +49,7 @@ STORE = """
         is_from_me, status, progress, timestamp, quoted_message_id, media_mimetype, media_filename,
         media_size, media_status, audio_transcription, transcription_status, sender_name, sender_lid,
         metadata, %(at)s
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(
+    from json_to_recordset(%(rows)s::json) as r(
         id uuid, conversation_id uuid, instance_id uuid, message_id text, remote_jid text, content text,
         words tsvector, message_type text, origin text, is_from_me boolean, status text, progress smallint,
         timestamp timestamptz, quoted_message_id text, media_mimetype text, media_filename text,
@@ -63,7 +63,7 @@ STORE = """
 REDATE = """
     with moved as (
         update messages m set timestamp = r.timestamp
-        from jsonb_to_recordset(%(rows)s::jsonb)
+        from json_to_recordset(%(rows)s::json)
             as r(instance_id uuid, message_id text, timestamp timestamptz)
         where m.instance_id = r.instance_id and m.message_id = r.message_id
           and m.origin in ('customer', 'phone') and m.timestamp - r.timestamp >= interval '1 second'

@@ -26,7 +26,7 @@ LOCK = "select pg_advisory_xact_lock(key) from unnest(%(keys)s::bigint[]) as key
 KNOWN = """
     select c.id, c.instance_id, c.phone_number, c.lid, c.name, c.named_at, c.deleted_at, c.is_group,
            coalesce((c.metadata->>'nameLocked')::boolean, false) as name_locked
-    from jsonb_to_recordset(%(keys)s::jsonb) as k(instance_id uuid, key text)
+    from json_to_recordset(%(keys)s::json) as k(instance_id uuid, key text)
     cross join lateral (
         select * from contacts where instance_id = k.instance_id and phone_number = k.key
         union
@@ -37,7 +37,7 @@ CREATE = """
     insert into contacts (id, instance_id, phone_number, name, named_at, remote_jid, lid, is_group,
                           created_at, updated_at)
     select id, instance_id, phone_number, name, named_at, remote_jid, lid, is_group, %(at)s, %(at)s
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, instance_id uuid, phone_number text, name text,
+    from json_to_recordset(%(rows)s::json) as r(id uuid, instance_id uuid, phone_number text, name text,
         named_at timestamptz, remote_jid text, lid text, is_group boolean)
 """
 

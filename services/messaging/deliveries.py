@@ -46,7 +46,7 @@ QUEUE = """
                        not_after)
     select r.id, c.instance_id, c.id, r.key, r.priority, r.draft, r.correlation_id, %(at)s,
            greatest(r.not_before, %(at)s), r.not_after
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, instance_id uuid, contact_id uuid, key text,
+    from json_to_recordset(%(rows)s::json) as r(id uuid, instance_id uuid, contact_id uuid, key text,
         priority smallint, draft jsonb, correlation_id text, not_before timestamptz, not_after timestamptz)
     join contacts c on c.id = r.contact_id and c.instance_id = r.instance_id
     on conflict do nothing

@@ -19,7 +19,7 @@ COLUMNS = """
 """
 UNREAD = """
     select r.id, count(m.id) as unread
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, read_at timestamptz, read_id uuid)
+    from json_to_recordset(%(rows)s::json) as r(id uuid, read_at timestamptz, read_id uuid)
     left join messages m on m.conversation_id = r.id and not m.is_from_me and m.status = 'received'
         and (m.timestamp, m.id) > (r.read_at, r.read_id)
     group by r.id
@@ -38,7 +38,7 @@ WRITE = """
                         and (k.phone_number = r.last_sender->>'phone' or k.lid = r.last_sender->>'lid')
                     order by k.phone_number = r.last_sender->>'phone' desc limit 1))) end,
         updated_at = %(at)s
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, status text, assigned_to uuid, unread_count int,
+    from json_to_recordset(%(rows)s::json) as r(id uuid, status text, assigned_to uuid, unread_count int,
         customer_message_count int, last_message_at timestamptz, last_message_id uuid,
         last_message_preview text, is_last_message_from_me boolean, read_at timestamptz, read_id uuid,
         last_sender jsonb)

@@ -31,7 +31,7 @@ MOMENTS = ("edited_at", "reacted_at")
 PARK = """
     insert into parked (id, instance_id, target, kind, item, told_at, parked_at)
     select id, instance_id, target, kind, item, told_at, %(at)s
-    from jsonb_to_recordset(%(rows)s::jsonb)
+    from json_to_recordset(%(rows)s::json)
         as r(id uuid, instance_id uuid, target text, kind text, item jsonb, told_at timestamptz)
 """
 FETCH = """

@@ -19,14 +19,14 @@ STEPS = {"failed": REFUSED, "sent": ACKNOWLEDGED, "delivered": DELIVERED, "read"
 
 WRITE = """
     update messages m set status = r.status, progress = r.progress, metadata = r.metadata
-    from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, status text, progress smallint, metadata jsonb)
+    from json_to_recordset(%(rows)s::json) as r(id uuid, status text, progress smallint, metadata jsonb)
     where m.id = r.id
 """
 READ_UP_TO = """
     update conversations c set read_at = r.timestamp, read_id = r.id, updated_at = %(at)s
     from (
         select distinct on (conversation_id) conversation_id, timestamp, id
-        from jsonb_to_recordset(%(rows)s::jsonb) as r(conversation_id uuid, timestamp timestamptz, id uuid)
+        from json_to_recordset(%(rows)s::json) as r(conversation_id uuid, timestamp timestamptz, id uuid)
         order by conversation_id, timestamp desc, id desc
     ) r
     where c.id = r.conversation_id
