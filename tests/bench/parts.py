@@ -20,11 +20,7 @@ from tests.bench.rivals import Rival
 CONTACTS = 1000
 ANSWERED = 50
 CALLERS = 32
-WEBHOOK_CALLERS = (
-    64,
-    128,
-    512,
-)  # a server that gathers what comes together likes many; a pool of 16 does not
+MANY_CALLERS = (64, 128, 512)  # whoever gathers what comes together likes many, a pool of sixteen does not
 # Those who only listen: what messages set in motion in other contexts is not the peers' work.
 LISTENERS = ("sales", "intelligence", "campaigns", "knowledge")
 BUSY = 0.25  # seconds of CPU in one second
@@ -55,33 +51,20 @@ ROUTES: dict[str, tuple[str, tuple[float, float] | None]] = {
 
 
 async def ingest(seconds: float, rounds: int) -> Findings:
-    """Ours and the peers' in turn, each with as many callers as suit it best.
+    """Ours and the peers', each with as many callers as suit it best.
 
     Ours does what they do: in a system of its own nobody listens, not even later, when they have their turn.
     """
-    found: dict[str, list[Measured]] = defaultdict(list)
     taken: dict[str, Measured] = {}
-    async with opened() as office, AsyncExitStack() as stack:
-        await rivals.prepare(office.stack.database_url())
-        peers = [await stack.enter_async_context(rivals.running(name, office)) for name in rivals.COMMANDS]
-        stack.enter_context(office.stack.asleep(*LISTENERS))
-        for number, callers in itertools.product(range(rounds + 1), WEBHOOK_CALLERS):
-            work = _webhooks(callers=callers, seconds=seconds if number else 2)
-            ours = await _take_in(office, taken, settle=3, **work)
-            for peer in peers:
-                hook = {"url": f"{peer.url}/webhook", "instance": office.instance}
-                theirs = await load(peer.pids, webhook=hook, **work)
-                if number:  # the first one warms everybody up
-                    found[peer.name].append(theirs)
-            if number:
-                found[OURS].append(ours)
-        raw = await _raw_limit(office.stack.database_url(), seconds)
-        best = {name: max(found[name], key=lambda one: one.rate) for name in (OURS, *rivals.COMMANDS)}
-        alone, express = best[OURS], best["express"]
-        await caught_up(office)
-        half = _webhooks(callers=alone.callers, seconds=seconds, rate=int(alone.rate / 2))
-        calm = await _take_in(office, taken, **half)
-        lost = await _none_lost(office.stack.database_url(), taken)
+    async with opened() as office:
+        with office.stack.asleep(*LISTENERS):
+            best = await _in_turn(office, taken, seconds, rounds)
+            alone, express = best[OURS], best["express"]
+            raw = await _raw_limit(office.stack.database_url(), seconds)
+            await caught_up(office)
+            half = _webhooks(callers=alone.callers, seconds=seconds, rate=int(alone.rate / 2))
+            calm = await _take_in(office, taken, **half)
+            lost = await _none_lost(office.stack.database_url(), taken)
     lines = [HEAD, *(_line(name, one) for name, one in best.items()), *_ratios(best)]
     lines += [["raw limit", "", f"{raw:.0f}"], ["ours / raw limit", "", f"{alone.rate / raw:.2f} x"]]
     return Findings(
@@ -94,6 +77,25 @@ async def ingest(seconds: float, rounds: int) -> Findings:
             lost,
         ],
     )
+
+
+async def _in_turn(
+    office: Office, taken: dict[str, Measured], seconds: float, rounds: int
+) -> dict[str, Measured]:
+    """The best of each, by rate."""
+    found: dict[str, list[Measured]] = defaultdict(list)
+    await rivals.prepare(office.stack.database_url())
+    async with AsyncExitStack() as stack:
+        peers = [await stack.enter_async_context(rivals.running(name, office)) for name in rivals.COMMANDS]
+        for number, callers in itertools.product(range(rounds + 1), MANY_CALLERS):
+            if number == 1:  # until here everybody warmed up
+                found.clear()
+            work = _webhooks(callers=callers, seconds=seconds if number else 2)
+            found[OURS].append(await _take_in(office, taken, settle=3, **work))
+            for peer in peers:
+                hook = {"url": f"{peer.url}/webhook", "instance": office.instance}
+                found[peer.name].append(await load(peer.pids, webhook=hook, **work))
+    return {name: max(some, key=lambda one: one.rate) for name, some in found.items()}
 
 
 async def everybody(office: Office, seconds: float) -> Findings:
