@@ -21,9 +21,7 @@ PATH = "/api/whatsapp/webhooks/evolution"
 BODY_LIMIT = 75 * 1024 * 1024
 MOST_TOGETHER = 250
 MOST_BYTES = 8 * 1024 * 1024
-IN_FLIGHT = (
-    1  # while a batch is at work the next one gathers; with two at work each message cost a fifth more
-)
+IN_FLIGHT = 1  # while a batch is at work the next one gathers; with two each message costs a tenth more
 TIMEOUT = 20.0
 BODY_TIMEOUT = 120.0
 REFUSED: dict[int, type[Refusal]] = {one.http: one for one in (Invalid, Unauthenticated, Unavailable)}
