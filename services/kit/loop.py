@@ -15,6 +15,6 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     loop holds, eight times a request.
     """
     if hasattr(os, "SCHED_BATCH"):
-        with suppress(OSError):  # some sandboxes have only one way
+        with suppress(OSError):  # a sandbox may refuse
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     uvloop.run(main)
