@@ -116,4 +116,4 @@ def test_moving_there_and_back_changes_no_counter(old: str, new: str) -> None:
 def test_a_spreadsheet_runs_nothing_of_a_report() -> None:
     text = reports.lines([('=HYPERLINK("http://mau")', "+5511", "Ana; Bia", None, 3)]).decode()
 
-    assert text == '"\'=HYPERLINK(""http://mau"")",\'+5511,Ana; Bia,,3\r\n'
+    assert text == '"\'=HYPERLINK(""http://mau"")";\'+5511;"Ana; Bia";;3\r\n'
