@@ -18,6 +18,7 @@ from services.kit.db import Database
 from services.kit.tokens import Callers
 from tests.campaigns.colleagues import Identity, Intelligence, Sales
 from tests.campaigns.messaging_server import Gate
+from tests.support import JOAO, MARIA, SUPERVISOR
 
 TABLES = ", ".join(table.name for table in migrate.metadata("campaigns").sorted_tables)
 
@@ -63,6 +64,12 @@ def gate(neighbours: tuple[Gate, Identity, Sales, Intelligence]) -> Gate:
 @pytest.fixture
 def identity(neighbours: tuple[Gate, Identity, Sales, Intelligence]) -> Identity:
     return neighbours[1]
+
+
+@pytest.fixture
+def team(identity: Identity) -> None:
+    for actor in (MARIA, JOAO, SUPERVISOR):
+        identity.add(actor.role, id=actor.id)
 
 
 @pytest.fixture

@@ -12,16 +12,11 @@ from services.kit.db import Database
 from services.kit.errors import Invalid
 from services.kit.tables import new_id
 from tests.campaigns.agenda import cancel, change, listed
-from tests.campaigns.colleagues import Identity
 from tests.campaigns.messaging_server import Chat, Gate
 from tests.campaigns.world import meeting, soon
 from tests.support import INTELLIGENCE, JOAO, MARIA, SUPERVISOR
 
-
-@pytest.fixture(autouse=True)
-def _team(identity: Identity) -> None:
-    for actor in (MARIA, JOAO, SUPERVISOR):
-        identity.add(actor.role, id=actor.id)
+pytestmark = pytest.mark.usefixtures("team")
 
 
 async def test_agents_see_what_they_made_or_attend(db: Database) -> None:

@@ -13,7 +13,7 @@ from services.kit.db import Database
 from services.kit.errors import Invalid, Unavailable
 from services.kit.tables import new_id
 from tests.campaigns.agenda import cancel, change
-from tests.campaigns.colleagues import Identity, Sales
+from tests.campaigns.colleagues import Sales
 from tests.campaigns.messaging_server import Chat, Gate, Trouble
 from tests.campaigns.world import announced, meeting, rows_of, settle, soon, tell, told
 from tests.support import JOAO, MARIA, SUPERVISOR
@@ -21,10 +21,7 @@ from tests.support import JOAO, MARIA, SUPERVISOR
 STATUSES = ("scheduled", "confirmed", "completed", "cancelled", "no_show")
 
 
-@pytest.fixture(autouse=True)
-def _team(identity: Identity) -> None:
-    for actor in (MARIA, JOAO, SUPERVISOR):
-        identity.add(actor.role, id=actor.id)
+pytestmark = pytest.mark.usefixtures("team")
 
 
 @pytest.mark.parametrize("old", STATUSES)

@@ -16,16 +16,12 @@ from services.kit.db import Database
 from services.kit.errors import Invalid, Unavailable
 from services.kit.tables import new_id
 from tests.campaigns.agenda import cancel, listed
-from tests.campaigns.colleagues import Identity, Sales
+from tests.campaigns.colleagues import Sales
 from tests.campaigns.messaging_server import INSTANCE, Chat, Gate
 from tests.campaigns.world import announced, at_once, meeting, rows_of, soon, tell
 from tests.support import ADMIN, INTELLIGENCE, JOAO, MARIA, SUPERVISOR
 
-
-@pytest.fixture(autouse=True)
-def _team(identity: Identity) -> None:
-    for actor in (MARIA, JOAO, SUPERVISOR):
-        identity.add(actor.role, id=actor.id)
+pytestmark = pytest.mark.usefixtures("team")
 
 
 async def test_a_meeting_is_the_callers_own_unless_others_are_named(db: Database) -> None:
