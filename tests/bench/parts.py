@@ -64,7 +64,7 @@ async def ingest(seconds: float, rounds: int) -> Findings:
             await caught_up(office)
             half = _webhooks(callers=alone.callers, seconds=seconds, rate=int(alone.rate / 2))
             calm = await _take_in(office, taken, **half)
-            lost = await _none_lost(office.stack.database_url(), taken)
+            lost = await _none_lost(office.stack.database_url(), taken, "webhooks in")
     lines = [HEAD, *(_line(name, one) for name, one in best.items()), *_ratios(best)]
     lines += [["raw limit", "", f"{raw:.0f}"], ["ours / raw limit", "", f"{alone.rate / raw:.2f} x"]]
     return Findings(
@@ -113,7 +113,9 @@ async def everybody(office: Office, seconds: float) -> Findings:
         lines.append(_line(title, await _take_in(office, taken, settle=8, **work)))
     await _set_mode(office.stack.database_url(), "human")
     await caught_up(office)
-    return Findings(lines, [await _none_lost(office.stack.database_url(), taken)])
+    return Findings(
+        lines, [await _none_lost(office.stack.database_url(), taken, "webhooks in, every service")]
+    )
 
 
 def _webhooks(**work: Any) -> dict[str, Any]:
@@ -126,13 +128,13 @@ async def _take_in(office: Office, taken: dict[str, Measured], **work: Any) -> M
     return found
 
 
-async def _none_lost(url: str, taken: dict[str, Measured]) -> Bar:
+async def _none_lost(url: str, taken: dict[str, Measured], of_what: str) -> Bar:
     """What was answered with 200 in all runs, against what is stored; a unique key keeps it from doubling."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         cursor = await connection.execute(STORED, {"runs": [f"{run}%" for run in taken]})
         (stored,) = await cursor.fetchone() or (0,)
     lost = sum(one.requests - one.refused for one in taken.values()) - stored
-    return at_most("webhooks in, accepted and lost", max(lost, 0), 0, "messages")
+    return at_most(f"{of_what}, accepted and lost", max(lost, 0), 0, "messages")
 
 
 async def caught_up(office: Office) -> None:
